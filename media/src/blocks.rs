@@ -1,0 +1,53 @@
+//! The fixed segments of a deposit: a finished file is cut every [`DEPOSIT_SEGMENT_LEN`] bytes, whatever it holds.
+
+use std::ops::Range;
+
+/// Length of every segment of a deposit but the last, which may be shorter: 1 MiB. Small enough to say where a file
+/// differs, large enough that the digests of a 4 GiB file (4,096 × 32 bytes) stay small.
+pub const DEPOSIT_SEGMENT_LEN: u64 = 1 << 20;
+
+/// The byte ranges that tile a file of `total_len` bytes in a deposit, in order. An empty file has none.
+pub fn blocks(total_len: u64) -> impl Iterator<Item = Range<u64>> + Clone {
+    (0..total_len.div_ceil(DEPOSIT_SEGMENT_LEN)).map(move |index| {
+        // invariant: index < ceil(total / LEN), so index * LEN < total and cannot overflow.
+        let begin = index * DEPOSIT_SEGMENT_LEN;
+        begin..begin.saturating_add(DEPOSIT_SEGMENT_LEN).min(total_len)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(total: u64, count: usize) {
+        let ranges: Vec<_> = blocks(total).collect();
+        assert_eq!(ranges.len(), count, "{total}");
+        let mut at = 0;
+        for range in &ranges {
+            assert_eq!(range.start, at);
+            assert!(range.end > range.start);
+            at = range.end;
+        }
+        assert_eq!(at, total);
+        assert!(ranges.iter().rev().skip(1).all(|r| r.end - r.start == DEPOSIT_SEGMENT_LEN));
+    }
+
+    #[test]
+    fn blocks_tile_the_file() {
+        check(0, 0);
+        check(1, 1);
+        check(DEPOSIT_SEGMENT_LEN - 1, 1);
+        check(DEPOSIT_SEGMENT_LEN, 1);
+        check(DEPOSIT_SEGMENT_LEN + 1, 2);
+        check((6 << 30) + 5, 6145);
+    }
+
+    #[test]
+    fn the_largest_length_does_not_overflow() {
+        let last = u64::MAX.div_ceil(DEPOSIT_SEGMENT_LEN) - 1;
+        let begin = last * DEPOSIT_SEGMENT_LEN;
+        assert_eq!(blocks(u64::MAX).next(), Some(0..DEPOSIT_SEGMENT_LEN));
+        assert!(blocks(u64::MAX).size_hint().0 > 0);
+        assert_eq!(begin.saturating_add(DEPOSIT_SEGMENT_LEN).min(u64::MAX), u64::MAX);
+    }
+}

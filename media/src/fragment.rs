@@ -1,0 +1,243 @@
+//! Movie fragments: what a `moof` (ISO/IEC 14496-12 §8.8) says about where its media lies and when it plays.
+//!
+//! Sums run over the stored fields and hold no table of samples, so a hostile sample count costs no memory.
+
+use mp4_atom::{Atom, Tfdt, Tfhd};
+
+use crate::boxes::{self, be32};
+use crate::movie::{MAX_TRACKS, Movie};
+
+/// The samples of one track in one fragment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrackSpan {
+    /// Track id.
+    pub track_id: u32,
+    /// Number of samples (access units).
+    pub units: u64,
+    /// Decode time of the first sample, in units of the track's time scale.
+    pub first_decode_time: u64,
+    /// Decode time after the last sample: the first one's plus all durations.
+    pub end_decode_time: u64,
+    /// Composition offset of the first sample.
+    pub first_composition_offset: i64,
+}
+
+/// What a `moof` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fragment {
+    /// One span a track, in the order in which the tracks come first.
+    pub(crate) spans: Vec<TrackSpan>,
+    /// The offset in the file after the last byte of media that the fragment refers to.
+    pub(crate) data_end: u64,
+}
+
+/// Decode times carried from fragment to fragment, for fragments without `tfdt` (§8.8.12).
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Clock {
+    next: Vec<(u32, u64)>,
+}
+
+impl Clock {
+    fn next(&self, track_id: u32) -> u64 {
+        self.next.iter().find(|(id, _)| *id == track_id).map_or(0, |(_, time)| *time)
+    }
+
+    fn advance(&mut self, span: &TrackSpan) {
+        match self.next.iter().position(|(id, _)| *id == span.track_id) {
+            Some(at) => self.next[at].1 = span.end_decode_time,
+            None if self.next.len() < MAX_TRACKS => self.next.push((span.track_id, span.end_decode_time)),
+            // Ids beyond those a header may describe have no time scale either; they are not followed.
+            None => {}
+        }
+    }
+}
+
+/// The payload of a `moof` cannot be understood. Its boundaries still count; its times are unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BadFragment;
+
+impl From<boxes::BadChild> for BadFragment {
+    fn from(_: boxes::BadChild) -> Self {
+        Self
+    }
+}
+
+/// Reads the payload of the `moof` that begins at `moof_offset`.
+pub(crate) fn parse(
+    payload: &[u8],
+    moof_offset: u64,
+    movie: Option<&Movie>,
+    clock: &mut Clock,
+) -> Result<Fragment, BadFragment> {
+    let mut fragment = Fragment { spans: Vec::new(), data_end: 0 };
+    // §8.8.7: without a stated base, the first track's data counts from the `moof`, each further one's from the end
+    // of the data before it.
+    let mut implied_base = moof_offset;
+    for child in boxes::children(payload) {
+        let child = child?;
+        if &child.kind.0 == b"traf" {
+            let run = parse_traf(child.payload, moof_offset, implied_base, movie, clock)?;
+            implied_base = run.data_end;
+            fragment.data_end = fragment.data_end.max(run.furthest);
+            clock.advance(&run.span);
+            merge(&mut fragment.spans, run.span)?;
+        }
+    }
+    Ok(fragment)
+}
+
+/// A track may have several `traf` in one `moof`; they follow each other.
+fn merge(spans: &mut Vec<TrackSpan>, span: TrackSpan) -> Result<(), BadFragment> {
+    match spans.iter().position(|known| known.track_id == span.track_id) {
+        Some(at) => {
+            let known = &mut spans[at];
+            known.units = known.units.saturating_add(span.units);
+            known.end_decode_time = span.end_decode_time;
+        }
+        None if spans.len() < MAX_TRACKS => spans.push(span),
+        None => return Err(BadFragment),
+    }
+    Ok(())
+}
+
+struct Traf {
+    span: TrackSpan,
+    /// After the data of the last run.
+    data_end: u64,
+    /// After the data of whichever run reaches furthest.
+    furthest: u64,
+}
+
+fn parse_traf(
+    traf: &[u8],
+    moof_offset: u64,
+    implied_base: u64,
+    movie: Option<&Movie>,
+    clock: &Clock,
+) -> Result<Traf, BadFragment> {
+    let tfhd: Tfhd = decode(boxes::find(traf, b"tfhd")?.ok_or(BadFragment)?.payload)?;
+    let first_decode_time = match boxes::find(traf, b"tfdt")? {
+        Some(tfdt) => decode::<Tfdt>(tfdt.payload)?.base_media_decode_time,
+        None => clock.next(tfhd.track_id),
+    };
+    let base = match tfhd.base_data_offset {
+        Some(offset) => offset,
+        None if tfhd.default_base_is_moof => moof_offset,
+        None => implied_base,
+    };
+    let defaults = movie.and_then(|movie| movie.defaults(tfhd.track_id));
+    let default = RunDefaults {
+        duration: tfhd.default_sample_duration.or(defaults.map(|d| d.duration)).unwrap_or(0),
+        size: tfhd.default_sample_size.or(defaults.map(|d| d.size)).unwrap_or(0),
+    };
+    let span = TrackSpan {
+        track_id: tfhd.track_id,
+        units: 0,
+        first_decode_time,
+        end_decode_time: first_decode_time,
+        first_composition_offset: 0,
+    };
+    let mut result = Traf { span, data_end: base, furthest: 0 };
+    for child in boxes::children(traf) {
+        let child = child?;
+        if &child.kind.0 == b"trun" {
+            add_run(&mut result, &Run::parse(child.payload, default).ok_or(BadFragment)?, base);
+        }
+    }
+    Ok(result)
+}
+
+fn add_run(traf: &mut Traf, run: &Run, base: u64) {
+    if traf.span.units == 0 {
+        traf.span.first_composition_offset = run.first_composition_offset;
+    }
+    traf.span.units = traf.span.units.saturating_add(u64::from(run.count));
+    traf.span.end_decode_time = traf.span.end_decode_time.saturating_add(run.duration);
+    // §8.8.8: a run without an offset begins where the run before it ends.
+    let begin = match run.data_offset {
+        Some(offset) => base.saturating_add_signed(offset.into()),
+        None => traf.data_end,
+    };
+    traf.data_end = begin.saturating_add(run.size);
+    if run.size > 0 {
+        traf.furthest = traf.furthest.max(traf.data_end);
+    }
+}
+
+fn decode<T: Atom>(mut payload: &[u8]) -> Result<T, BadFragment> {
+    T::decode_body(&mut payload).map_err(|_| BadFragment)
+}
+
+#[derive(Clone, Copy)]
+struct RunDefaults {
+    duration: u32,
+    size: u32,
+}
+
+/// The sums of a track run, `trun` (§8.8.8):
+///
+/// ```text
+/// version: u8 | flags: u24 | sample_count: u32 | [data_offset: i32] | [first_sample_flags: u32]
+/// then per sample: [duration: u32] | [size: u32] | [flags: u32] | [composition offset: u32, i32 in version 1]
+/// ```
+struct Run {
+    count: u32,
+    data_offset: Option<i32>,
+    duration: u64,
+    size: u64,
+    first_composition_offset: i64,
+}
+
+impl Run {
+    const DATA_OFFSET: u32 = 0x1;
+    const FIRST_SAMPLE_FLAGS: u32 = 0x4;
+    const DURATION: u32 = 0x100;
+    const SIZE: u32 = 0x200;
+    const FLAGS: u32 = 0x400;
+    const COMPOSITION: u32 = 0x800;
+
+    fn parse(payload: &[u8], default: RunDefaults) -> Option<Self> {
+        let flags = be32(payload, 0)?;
+        let count = be32(payload, 4)?;
+        let mut at = 8;
+        let mut data_offset = None;
+        if flags & Self::DATA_OFFSET != 0 {
+            data_offset = Some(be32(payload, at)?.cast_signed());
+            at += 4;
+        }
+        if flags & Self::FIRST_SAMPLE_FLAGS != 0 {
+            be32(payload, at)?;
+            at += 4;
+        }
+        // Where each present field lies within the record of a sample.
+        let mut width = 0;
+        let [duration, size, _, composition] = [Self::DURATION, Self::SIZE, Self::FLAGS, Self::COMPOSITION]
+            .map(|flag| {
+                (flags & flag != 0).then(|| {
+                    width += 4;
+                    width - 4
+                })
+            });
+        let table_len = usize::try_from(count).ok()?.checked_mul(width)?;
+        let table = payload.get(at..)?.get(..table_len)?;
+        let sum = |field: Option<usize>, default: u32| match field {
+            Some(field) => table
+                .chunks_exact(width)
+                .filter_map(|sample| be32(sample, field))
+                .fold(0u64, |sum, value| sum.saturating_add(value.into())),
+            None => u64::from(count).saturating_mul(default.into()),
+        };
+        let first_composition_offset = match composition.and_then(|field| be32(table, field)) {
+            Some(offset) if flags >> 24 == 0 => i64::from(offset),
+            Some(offset) => i64::from(offset.cast_signed()),
+            None => 0,
+        };
+        Some(Self {
+            count,
+            data_offset,
+            duration: sum(duration, default.duration),
+            size: sum(size, default.size),
+            first_composition_offset,
+        })
+    }
+}
