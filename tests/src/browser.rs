@@ -52,7 +52,8 @@ impl Driver {
         ] {
             capabilities.add_arg(argument)?;
         }
-        capabilities.add_experimental_option("prefs", serde_json::json!({"intl.accept_languages": language}))?;
+        capabilities
+            .add_experimental_option("prefs", serde_json::json!({"intl.accept_languages": language}))?;
         let driver = WebDriver::new(format!("http://127.0.0.1:{}", self.port), capabilities).await?;
         // A phone's width is below the least width of a desktop window, so the page's own viewport is set as well.
         Ok(driver)

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use thirtyfour::extensions::cdp::ChromeDevTools;
 use thirtyfour::prelude::*;
 
 use crate::stack::utf8;
@@ -115,7 +114,8 @@ async fn card(element: &WebElement) -> Result<Card> {
         phase: attribute(element, "data-phase").await?.unwrap_or_default(),
         verdict: attribute(element, "data-verdict").await?,
         error: attribute(element, "data-error").await?,
-        report: serde_json::from_str(&report).with_context(|| format!("the card's report is no JSON: {report:?}"))?,
+        report: serde_json::from_str(&report)
+            .with_context(|| format!("the card's report is no JSON: {report:?}"))?,
         findings,
         mismatches,
         text: element.text().await?,
@@ -156,32 +156,24 @@ async fn wait_for_element(browser: &WebDriver, selector: &str) -> Result<()> {
 
 /// Gives paths to the file input without ChromeDriver's check that they exist.
 pub async fn pick_unchecked(browser: &WebDriver, files: &[&Path]) -> Result<()> {
-    let tools = ChromeDevTools::new(browser.handle.clone());
-    let document = tools.execute_cdp("DOM.getDocument").await?;
+    let tools = browser.cdp();
+    let document = tools.send_raw("DOM.getDocument", json!({})).await?;
     let input = tools
-        .execute_cdp_with_params(
-            "DOM.querySelector",
-            json!({"nodeId": document["root"]["nodeId"], "selector": "#file"}),
-        )
+        .send_raw("DOM.querySelector", json!({"nodeId": document["root"]["nodeId"], "selector": "#file"}))
         .await?;
     let paths: Vec<&str> = files.iter().map(|path| utf8(path)).collect();
-    tools
-        .execute_cdp_with_params(
-            "DOM.setFileInputFiles",
-            json!({"nodeId": input["nodeId"], "files": paths}),
-        )
-        .await?;
+    tools.send_raw("DOM.setFileInputFiles", json!({"nodeId": input["nodeId"], "files": paths})).await?;
     Ok(())
 }
 
 /// Drags files or directories from outside onto the middle of the drop zone and lets them go.
 pub async fn drop_files(browser: &WebDriver, files: &[&Path]) -> Result<()> {
-    let tools = ChromeDevTools::new(browser.handle.clone());
+    let tools = browser.cdp();
     let zone = browser.find(By::Css("[data-drop-zone]")).await?.rect().await?;
     let paths: Vec<&str> = files.iter().map(|path| utf8(path)).collect();
     for event in ["dragEnter", "dragOver", "drop"] {
         tools
-            .execute_cdp_with_params(
+            .send_raw(
                 "Input.dispatchDragEvent",
                 json!({
                     "type": event,
@@ -197,8 +189,9 @@ pub async fn drop_files(browser: &WebDriver, files: &[&Path]) -> Result<()> {
 
 /// Makes the page's viewport `width` × `height` CSS pixels, also below the least width of a window.
 pub async fn resize(browser: &WebDriver, width: u32, height: u32) -> Result<()> {
-    ChromeDevTools::new(browser.handle.clone())
-        .execute_cdp_with_params(
+    browser
+        .cdp()
+        .send_raw(
             "Emulation.setDeviceMetricsOverride",
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}),
         )

