@@ -1,0 +1,251 @@
+//! Roots and proofs computed from tiles, C2SP `tlog-tiles` and RFC 6962 §2.1 to §2.1.2.
+//!
+//! Nothing here checks the tiles against a signed root: verify the proof, or compare the root, before use.
+
+use crate::hash::{Hash, empty_root, node_hash};
+use crate::proof::{ConsistencyProof, InclusionProof, ProofError};
+use crate::root::RootBuilder;
+use crate::tile::{TILE_HEIGHT, TILE_WIDTH, TileError, TileId};
+use crate::tree::{LeafIndex, TreeSize};
+
+/// Where tiles come from.
+pub trait HashReader {
+    /// Why a tile could not be had.
+    type Error;
+
+    /// The bytes of the tile at `id`, [`TileId::byte_len`] of them. A reader that holds only a wider version of a
+    /// partial tile gives its beginning.
+    fn tile(&self, id: TileId) -> Result<Vec<u8>, Self::Error>;
+}
+
+impl<R: HashReader + ?Sized> HashReader for &R {
+    type Error = R::Error;
+
+    fn tile(&self, id: TileId) -> Result<Vec<u8>, Self::Error> {
+        (**self).tile(id)
+    }
+}
+
+/// Why a root or proof could not be computed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError<E> {
+    /// The reader failed.
+    #[error("The tile {id} could not be read.")]
+    Tile {
+        /// The tile asked for.
+        id: TileId,
+        /// What the reader said.
+        source: E,
+    },
+    /// The reader gave bytes that are not the tile.
+    #[error("The tile {id} is malformed. {source}")]
+    Malformed {
+        /// The tile asked for.
+        id: TileId,
+        /// What is wrong with it.
+        source: TileError,
+    },
+    /// There is no such proof, or no such tree.
+    #[error("No such proof exists. {0}")]
+    NoProof(#[source] ProofError),
+    /// The tree is larger than 2^63 - 1 leaves.
+    #[error("A tree of {size} leaves is larger than any that tiles can hold.")]
+    TreeTooLarge {
+        /// The size asked for.
+        size: TreeSize,
+    },
+}
+
+/// The leaves `start..end`, one node of the RFC 6962 tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: u64,
+    end: u64,
+}
+
+impl Span {
+    fn len(self) -> u64 {
+        self.end - self.start
+    }
+
+    /// The two children: the left one is the largest complete subtree smaller than the whole. For `len > 1`.
+    fn split(self) -> (Self, Self) {
+        let k = 1 << (self.len() - 1).ilog2();
+        let middle = self.start + k;
+        (Self { end: middle, ..self }, Self { start: middle, ..self })
+    }
+}
+
+/// PATH(m, D[n]) of RFC 6962 §2.1.1, from the leaf's sibling to the root's child.
+fn inclusion_spans(index: LeafIndex, size: TreeSize) -> Vec<Span> {
+    let mut spans = Vec::new();
+    let mut node = Span { start: 0, end: size.get() };
+    while node.len() > 1 {
+        let (left, right) = node.split();
+        let (next, sibling) = if index.get() < left.end { (left, right) } else { (right, left) };
+        spans.push(sibling);
+        node = next;
+    }
+    spans.reverse();
+    spans
+}
+
+/// PROOF(m, D[n]) of RFC 6962 §2.1.2 for 0 < m < n.
+fn consistency_spans(old: TreeSize, new: TreeSize) -> Vec<Span> {
+    let mut spans = Vec::new();
+    let mut node = Span { start: 0, end: new.get() };
+    while node.end != old.get() {
+        let (left, right) = node.split();
+        let (next, sibling) = if old.get() <= left.end { (left, right) } else { (right, left) };
+        spans.push(sibling);
+        node = next;
+    }
+    // SUBPROOF's flag: the old root itself is known to the verifier and left out.
+    if node.start != 0 {
+        spans.push(node);
+    }
+    spans.reverse();
+    spans
+}
+
+/// A complete subtree as hashes of one tile: `count` (a power of two) of them from `offset`.
+struct Slot {
+    level: u8,
+    tile: u64,
+    offset: usize,
+    count: usize,
+}
+
+/// The complete subtrees that make up `span`, largest first.
+fn slots(span: Span) -> impl Iterator<Item = Slot> {
+    let mut start = span.start;
+    std::iter::from_fn(move || {
+        let height = (span.end - start).checked_ilog2()?;
+        // invariant: heights are below 64, so level and offsets are small; the masks keep them in a tile.
+        let level = u8::try_from(height).ok()? / TILE_HEIGHT;
+        let shift = u32::from(level * TILE_HEIGHT);
+        let first = start >> shift;
+        start += 1 << height;
+        Some(Slot {
+            level,
+            tile: first / u64::from(TILE_WIDTH),
+            offset: usize::try_from(first % u64::from(TILE_WIDTH)).ok()?,
+            count: 1 << (height - shift),
+        })
+    })
+}
+
+/// Computes hashes from a reader, reading each tile once.
+struct Session<'a, R> {
+    reader: &'a R,
+    size: TreeSize,
+    tiles: Vec<(TileId, Vec<Hash>)>,
+}
+
+impl<'a, R: HashReader> Session<'a, R> {
+    fn new(reader: &'a R, size: TreeSize) -> Result<Self, ReadError<R::Error>> {
+        if size > TreeSize::MAX_CHECKPOINT {
+            return Err(ReadError::TreeTooLarge { size });
+        }
+        Ok(Self { reader, size, tiles: Vec::new() })
+    }
+
+    fn tile(&mut self, id: TileId) -> Result<&[Hash], ReadError<R::Error>> {
+        let position = match self.tiles.iter().position(|(known, _)| *known == id) {
+            Some(position) => position,
+            None => {
+                let data = self.reader.tile(id).map_err(|source| ReadError::Tile { id, source })?;
+                let hashes = id.hashes(&data).map_err(|source| ReadError::Malformed { id, source })?;
+                self.tiles.push((id, hashes));
+                self.tiles.len() - 1
+            }
+        };
+        Ok(&self.tiles[position].1)
+    }
+
+    fn slot(&mut self, slot: &Slot) -> Result<Hash, ReadError<R::Error>> {
+        let size = self.size;
+        let id = TileId::in_tree(slot.level, slot.tile, size).ok_or(ReadError::TreeTooLarge { size })?;
+        let hashes = self.tile(id)?;
+        // invariant: the subtree is complete in this tree, so the tile is wide enough for all of it.
+        let found = hashes.get(slot.offset..slot.offset + slot.count);
+        let mut builder = RootBuilder::new();
+        builder.extend(found.unwrap_or_default().iter().copied());
+        Ok(builder.root())
+    }
+
+    fn span(&mut self, span: Span) -> Result<Hash, ReadError<R::Error>> {
+        let mut hashes = Vec::new();
+        for slot in slots(span) {
+            hashes.push(self.slot(&slot)?);
+        }
+        let root = hashes.into_iter().rev().reduce(|right, left| node_hash(&left, &right));
+        Ok(root.unwrap_or_else(empty_root))
+    }
+
+    fn spans(&mut self, spans: Vec<Span>) -> Result<Vec<Hash>, ReadError<R::Error>> {
+        spans.into_iter().map(|span| self.span(span)).collect()
+    }
+}
+
+/// The root of the tree of `size` leaves.
+pub fn root<R: HashReader>(reader: &R, size: TreeSize) -> Result<Hash, ReadError<R::Error>> {
+    Session::new(reader, size)?.span(Span { start: 0, end: size.get() })
+}
+
+/// The proof that the leaf at `index` is in the tree of `size` leaves.
+pub fn inclusion_proof<R: HashReader>(
+    reader: &R,
+    index: LeafIndex,
+    size: TreeSize,
+) -> Result<InclusionProof, ReadError<R::Error>> {
+    if index.get() >= size.get() {
+        return Err(ReadError::NoProof(ProofError::IndexOutOfTree { index, size }));
+    }
+    let hashes = Session::new(reader, size)?.spans(inclusion_spans(index, size))?;
+    InclusionProof::new(hashes).map_err(ReadError::NoProof)
+}
+
+/// The proof that the tree of `old` leaves is the beginning of that of `new` leaves; empty from the empty tree and
+/// between equal sizes.
+pub fn consistency_proof<R: HashReader>(
+    reader: &R,
+    old: TreeSize,
+    new: TreeSize,
+) -> Result<ConsistencyProof, ReadError<R::Error>> {
+    if old > new {
+        return Err(ReadError::NoProof(ProofError::SizesReversed { old, new }));
+    }
+    if old == TreeSize::ZERO || old == new {
+        return Ok(ConsistencyProof::empty());
+    }
+    let hashes = Session::new(reader, new)?.spans(consistency_spans(old, new))?;
+    ConsistencyProof::new(hashes).map_err(ReadError::NoProof)
+}
+
+fn tiles_of(spans: Vec<Span>, size: TreeSize) -> Vec<TileId> {
+    let mut tiles: Vec<TileId> = spans
+        .into_iter()
+        .flat_map(slots)
+        .filter_map(|slot| TileId::in_tree(slot.level, slot.tile, size))
+        .collect();
+    tiles.sort_unstable();
+    tiles.dedup();
+    tiles
+}
+
+/// The tiles that [`root`] will read, so that they can be fetched beforehand and at once.
+pub fn root_tiles(size: TreeSize) -> Vec<TileId> {
+    tiles_of(vec![Span { start: 0, end: size.get() }], size)
+}
+
+/// The tiles that [`inclusion_proof`] will read; none if there is no such proof.
+pub fn inclusion_proof_tiles(index: LeafIndex, size: TreeSize) -> Vec<TileId> {
+    if index.get() >= size.get() { Vec::new() } else { tiles_of(inclusion_spans(index, size), size) }
+}
+
+/// The tiles that [`consistency_proof`] will read; none if there is no such proof or it is empty.
+pub fn consistency_proof_tiles(old: TreeSize, new: TreeSize) -> Vec<TileId> {
+    if old == TreeSize::ZERO || old >= new { Vec::new() } else { tiles_of(consistency_spans(old, new), new) }
+}
