@@ -198,3 +198,14 @@ pub async fn resize(browser: &WebDriver, width: u32, height: u32) -> Result<()> 
         .await?;
     Ok(())
 }
+
+/// The language that the document declares.
+pub async fn language(browser: &WebDriver) -> Result<String> {
+    Ok(browser.find(By::Css("html")).await?.attr("lang").await?.unwrap_or_default())
+}
+
+/// Uses the page's language switch.
+pub async fn switch_language(browser: &WebDriver, language: &str) -> Result<()> {
+    browser.find(By::Css(format!("[data-language={language}]"))).await?.click().await?;
+    wait_for_element(browser, &format!("html[lang^={language}]")).await
+}

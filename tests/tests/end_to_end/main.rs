@@ -10,6 +10,7 @@ mod bad_input;
 mod consistent;
 mod hostile_server;
 mod large;
+mod screens;
 mod world;
 
 use std::sync::Arc;
@@ -21,7 +22,10 @@ fn main() -> anyhow::Result<()> {
     let mut arguments = Arguments::from_args();
     // The cases share one browser host and two cores: one at a time, on the main thread.
     arguments.test_threads = Some(1);
-    Ok(if arguments.list { libtest_mimic::run(&arguments, trials(None)) } else { run(&arguments)? }.exit())
+    let conclusion =
+        if arguments.list { libtest_mimic::run(&arguments, trials(None)) } else { run(&arguments)? };
+    conclusion.exit_if_failed();
+    Ok(())
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<Conclusion> {
@@ -31,8 +35,15 @@ fn run(arguments: &Arguments) -> anyhow::Result<Conclusion> {
 
 /// All cases. Without a world they can only be listed.
 fn trials(world: Option<&Arc<World>>) -> Vec<Trial> {
-    let cases =
-        [consistent::CASES, altered::CASES, bad_input::CASES, hostile_server::CASES, large::CASES].concat();
+    let cases = [
+        consistent::CASES,
+        altered::CASES,
+        bad_input::CASES,
+        hostile_server::CASES,
+        large::CASES,
+        screens::CASES,
+    ]
+    .concat();
     cases
         .into_iter()
         .map(|(name, case)| {
