@@ -1,6 +1,6 @@
 //! The segmentation rule of `docs/spec/segmentation.md`, in one place.
 //!
-//! [`Cutter`] walks the top-level boxes of a file. It asks for byte ranges at ever larger offsets ([`Want`]) and is
+//! `Cutter` walks the top-level boxes of a file. It asks for byte ranges at ever larger offsets (`Want`) and is
 //! given exactly those; it never asks for media payload. The drivers [`Segmenter`](crate::Segmenter) and
 //! [`Scanner`](crate::Scanner) differ only in where the bytes come from.
 
@@ -84,13 +84,13 @@ pub enum SegmentKind {
     Incomplete,
 }
 
-/// Media times of a segment, in whole milliseconds from the first picture of the recording (the first sample of the
-/// reference track).
+/// Media times of a segment, in whole milliseconds from the first picture of the recording (the sample of the
+/// reference track shown first). Taken from one track: the first video track, else the first track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MediaTimes {
-    /// When its first sample plays.
+    /// When the first of its samples is shown.
     pub begin_ms: u64,
-    /// When its last sample has played.
+    /// When all of its samples have been shown.
     pub end_ms: u64,
 }
 
@@ -215,8 +215,10 @@ pub(crate) struct Cutter {
     brand: Option<FourCc>,
     movie: Option<Movie>,
     header_seen: bool,
+    /// The header describes samples of its own, which play before the first fragment.
+    header_has_samples: bool,
     clock: Clock,
-    /// Presentation time of the first sample of each track that a segment's times were taken from.
+    /// When the first sample was shown, of each track that a segment's times were taken from.
     origins: Vec<(u32, i128)>,
     segments: u32,
     fragments: u32,
@@ -232,6 +234,7 @@ impl Cutter {
             brand: None,
             movie: None,
             header_seen: false,
+            header_has_samples: false,
             clock: Clock::default(),
             origins: Vec::new(),
             segments: 0,
@@ -382,6 +385,7 @@ impl Cutter {
             return Err(Unsuitable::Header(error.clone()).into());
         }
         self.header_seen = true;
+        self.header_has_samples = shape.has_samples;
         self.movie = movie.as_ref().ok().cloned();
         events.push(Event::Header(Box::new(Header { brand: self.brand, movie })));
         Ok(())
@@ -448,16 +452,18 @@ impl Cutter {
         let described = || spans.iter().find(|span| span.units > 0 && movie.track(span.track_id).is_some());
         let span = reference.or_else(described)?;
         let time_scale = movie.track(span.track_id)?.time_scale;
-        let begin = i128::from(span.first_decode_time) + i128::from(span.first_composition_offset);
-        let end = begin + i128::from(span.end_decode_time - span.first_decode_time);
+        let (begin, end) = (i128::from(span.begin_presentation), i128::from(span.end_presentation));
         let origin = match self.origins.iter().find(|(id, _)| *id == span.track_id) {
             Some((_, origin)) => *origin,
             None => {
+                let origin = if self.header_has_samples { 0 } else { begin };
                 // Bounded: only tracks that the header describes come here.
-                self.origins.push((span.track_id, begin));
-                begin
+                self.origins.push((span.track_id, origin));
+                origin
             }
         };
+        // The header's own samples lie in the first segment.
+        let begin = if self.header_has_samples && self.segments == 0 { origin } else { begin };
         let ms = |time: i128| {
             let ms = (time - origin).max(0).saturating_mul(1000) / i128::from(time_scale);
             u64::try_from(ms).unwrap_or(MAX_MEDIA_MS).min(MAX_MEDIA_MS)

@@ -18,8 +18,10 @@ pub struct TrackSpan {
     pub first_decode_time: u64,
     /// Decode time after the last sample: the first one's plus all durations.
     pub end_decode_time: u64,
-    /// Composition offset of the first sample.
-    pub first_composition_offset: i64,
+    /// When the sample shown first is shown: the least composition time. Saturates, as hostile files state anything.
+    pub begin_presentation: i64,
+    /// When the sample shown last has been shown: the greatest composition time plus duration.
+    pub end_presentation: i64,
 }
 
 /// What a `moof` says.
@@ -89,10 +91,14 @@ pub(crate) fn parse(
 /// A track may have several `traf` in one `moof`; they follow each other.
 fn merge(spans: &mut Vec<TrackSpan>, span: TrackSpan) -> Result<(), BadFragment> {
     match spans.iter().position(|known| known.track_id == span.track_id) {
+        Some(_) if span.units == 0 => {}
+        Some(at) if spans[at].units == 0 => spans[at] = span,
         Some(at) => {
             let known = &mut spans[at];
             known.units = known.units.saturating_add(span.units);
             known.end_decode_time = span.end_decode_time;
+            known.begin_presentation = known.begin_presentation.min(span.begin_presentation);
+            known.end_presentation = known.end_presentation.max(span.end_presentation);
         }
         None if spans.len() < MAX_TRACKS => spans.push(span),
         None => return Err(BadFragment),
@@ -135,24 +141,30 @@ fn parse_traf(
         units: 0,
         first_decode_time,
         end_decode_time: first_decode_time,
-        first_composition_offset: 0,
+        begin_presentation: saturate(first_decode_time.into()),
+        end_presentation: saturate(first_decode_time.into()),
     };
     let mut result = Traf { span, data_end: base, furthest: 0 };
     for child in boxes::children(traf) {
         let child = child?;
         if &child.kind.0 == b"trun" {
-            add_run(&mut result, &Run::parse(child.payload, default).ok_or(BadFragment)?, base);
+            let run = Run::parse(child.payload, result.span.end_decode_time, default).ok_or(BadFragment)?;
+            add_run(&mut result, &run, base);
         }
     }
     Ok(result)
 }
 
 fn add_run(traf: &mut Traf, run: &Run, base: u64) {
-    if traf.span.units == 0 {
-        traf.span.first_composition_offset = run.first_composition_offset;
+    let span = &mut traf.span;
+    let (begin, end) = (saturate(run.presentation.0), saturate(run.presentation.1));
+    if run.count > 0 {
+        let first = span.units == 0;
+        span.begin_presentation = if first { begin } else { span.begin_presentation.min(begin) };
+        span.end_presentation = if first { end } else { span.end_presentation.max(end) };
     }
-    traf.span.units = traf.span.units.saturating_add(u64::from(run.count));
-    traf.span.end_decode_time = traf.span.end_decode_time.saturating_add(run.duration);
+    span.units = span.units.saturating_add(u64::from(run.count));
+    span.end_decode_time = span.end_decode_time.saturating_add(run.duration);
     // §8.8.8: a run without an offset begins where the run before it ends.
     let begin = match run.data_offset {
         Some(offset) => base.saturating_add_signed(offset.into()),
@@ -174,6 +186,10 @@ struct RunDefaults {
     size: u32,
 }
 
+fn saturate(time: i128) -> i64 {
+    i64::try_from(time).unwrap_or(if time < 0 { i64::MIN } else { i64::MAX })
+}
+
 /// The sums of a track run, `trun` (§8.8.8):
 ///
 /// ```text
@@ -185,7 +201,8 @@ struct Run {
     data_offset: Option<i32>,
     duration: u64,
     size: u64,
-    first_composition_offset: i64,
+    /// Least composition time, and greatest composition time plus duration.
+    presentation: (i128, i128),
 }
 
 impl Run {
@@ -196,7 +213,7 @@ impl Run {
     const FLAGS: u32 = 0x400;
     const COMPOSITION: u32 = 0x800;
 
-    fn parse(payload: &[u8], default: RunDefaults) -> Option<Self> {
+    fn parse(payload: &[u8], first_decode_time: u64, default: RunDefaults) -> Option<Self> {
         let flags = be32(payload, 0)?;
         let count = be32(payload, 4)?;
         let mut at = 8;
@@ -218,26 +235,29 @@ impl Run {
                     width - 4
                 })
             });
+        // The table is there before anything is counted.
         let table_len = usize::try_from(count).ok()?.checked_mul(width)?;
         let table = payload.get(at..)?.get(..table_len)?;
-        let sum = |field: Option<usize>, default: u32| match field {
-            Some(field) => table
-                .chunks_exact(width)
-                .filter_map(|sample| be32(sample, field))
-                .fold(0u64, |sum, value| sum.saturating_add(value.into())),
-            None => u64::from(count).saturating_mul(default.into()),
-        };
-        let first_composition_offset = match composition.and_then(|field| be32(table, field)) {
-            Some(offset) if flags >> 24 == 0 => i64::from(offset),
-            Some(offset) => i64::from(offset.cast_signed()),
-            None => 0,
-        };
-        Some(Self {
-            count,
-            data_offset,
-            duration: sum(duration, default.duration),
-            size: sum(size, default.size),
-            first_composition_offset,
-        })
+
+        let begin = i128::from(first_decode_time);
+        let mut run = Self { count, data_offset, duration: 0, size: 0, presentation: (i128::MAX, i128::MIN) };
+        if width == 0 {
+            run.duration = u64::from(count).saturating_mul(default.duration.into());
+            run.size = u64::from(count).saturating_mul(default.size.into());
+            run.presentation = (begin, begin + i128::from(run.duration));
+            return Some(run);
+        }
+        for sample in table.chunks_exact(width) {
+            let field = |at: Option<usize>| at.and_then(|at| be32(sample, at));
+            let sample_duration = field(duration).unwrap_or(default.duration);
+            let offset = field(composition).unwrap_or(0);
+            let offset = if flags >> 24 == 0 { i64::from(offset) } else { i64::from(offset.cast_signed()) };
+            let shown = begin + i128::from(run.duration) + i128::from(offset);
+            run.presentation.0 = run.presentation.0.min(shown);
+            run.presentation.1 = run.presentation.1.max(shown + i128::from(sample_duration));
+            run.duration = run.duration.saturating_add(sample_duration.into());
+            run.size = run.size.saturating_add(field(size).unwrap_or(default.size).into());
+        }
+        Some(run)
     }
 }

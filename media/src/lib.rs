@@ -10,7 +10,7 @@
 //! Both report the same events for the same bytes. Neither holds media payload in memory.
 //!
 //! Files that are not fragmented MP4 are named by [`Unsuitable`] from the earliest bytes that tell; they are sealed
-//! whole, in the fixed [`blocks`] of a deposit.
+//! whole, in the fixed [`blocks()`] of a deposit.
 //!
 //! Out of scope: decoding, access units, and every digest.
 

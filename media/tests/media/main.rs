@@ -1,0 +1,6 @@
+//! Tests of the crate from outside.
+
+mod common;
+mod equivalence;
+mod real_files;
+mod rule;
