@@ -1,1 +1,48 @@
-//! (being written)
+//! Statements, evidence files, and the one [`verify`].
+//!
+//! The crate does no I/O, has no clock and draws no randomness: all of it is passed in. Formats are defined in
+//! `docs/spec/statement.md`, `evidence-file.md`, `trust.md`; the verdict in `verdict.md`.
+
+mod cbor;
+mod commitment;
+mod entry;
+mod evidence_file;
+mod ids;
+mod key;
+mod limits;
+mod lookup;
+mod range;
+pub mod report;
+mod segments_root;
+pub mod statement;
+mod submission;
+mod time;
+mod trust;
+
+pub use cbor::{CborError, CborProblem};
+pub use commitment::{DisclosedField, DisclosedValue, Disclosure, DisclosureError, Position};
+pub use entry::{Entry, EntryError, EntryKind};
+pub use evidence_file::{
+    BuildError, EVIDENCE_MAGIC, EvidenceFile, EvidenceFileBuilder, EvidenceFileError, RECEIPT_INTERVAL_MS,
+    Receipt, Sealed, encode_registry_section, parse_registry_section,
+};
+pub use ids::{Digest, KeyDigest, ParseIdError, RecordingId, Sequence};
+pub use key::{DeviceKey, PublicKey, PublicKeyError};
+pub use limits::{
+    BLOCK_LEN, HEAD_LEN, MAX_CONFLICTS, MAX_EVIDENCE_LEN, MAX_RECEIPT_LEN, MAX_REGISTRY_ITEMS,
+    MAX_REGISTRY_LEN, MAX_REVOKED_KEYS, MAX_SEGMENTS, MAX_STATEMENT_LEN,
+};
+pub use lookup::{
+    DISCLOSURE_MIN_TOKENS, LookupError, LookupRequest, LookupResponse, MAX_LOOKUP_FILES,
+    MAX_LOOKUP_REQUEST_LEN, MAX_LOOKUP_RESPONSE_LEN, MAX_LOOKUP_TOKENS, Token,
+};
+pub use range::{ByteRange, RangeError};
+pub use report::{ErrorCode, Report, Verdict};
+pub use segments_root::segments_root;
+pub use statement::{Payload, SignatureError, Statement, StatementError, StatementKind, VerifiedStatement};
+pub use submission::{
+    MAX_OUTCOMES_LEN, MAX_SUBMISSION_LEN, MAX_SUBMISSIONS, Outcome, OutcomesError, Submission,
+    SubmissionError, SubmissionsError,
+};
+pub use time::{MAX_SAFE_INTEGER, TimeOutOfRange, UnixMillis, UnixSeconds};
+pub use trust::{MAX_TRUST_LEN, Operator, Registrar, TrustError, TrustFile, TrustedLogs, Window};

@@ -1,0 +1,110 @@
+//! The evidence file: everything, besides the video and the trust file, to verify one recording or deposit offline.
+//! `docs/spec/evidence-file.md`.
+//!
+//! ```text
+//! magic 89 4A 5A 45 56 0D 0A 1A ‖ version 01 ‖ one deterministic CBOR item
+//! ```
+
+mod builder;
+mod wire;
+
+pub use builder::{BuildError, EvidenceFileBuilder, RECEIPT_INTERVAL_MS};
+pub use wire::{EVIDENCE_MAGIC, EvidenceFileError, encode_registry_section, parse_registry_section};
+pub(crate) use wire::{block_count, read_digests, read_receipt, write_digests};
+
+use tlog::{LeafIndex, TlogProof, TlogProofError};
+
+use crate::commitment::Disclosure;
+use crate::entry::Entry;
+use crate::ids::{Digest, Sequence};
+use crate::limits::MAX_RECEIPT_LEN;
+use crate::statement::Statement;
+use crate::time::UnixSeconds;
+
+/// A statement and where the chain is said to hold it. Only a receipt proves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// The statement.
+    pub statement: Statement,
+    /// Index of its entry.
+    pub index: LeafIndex,
+    /// When the operator says that it sealed it.
+    pub sealed_at: UnixSeconds,
+}
+
+impl Sealed {
+    /// The entry in the chain.
+    pub fn entry(&self) -> Entry {
+        Entry::sealing(&self.statement, self.sealed_at)
+    }
+}
+
+/// The bytes of a C2SP `tlog-proof`, bounded in length and otherwise unread: a damaged receipt fails the verification
+/// of the evidence, not its reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt(Vec<u8>);
+
+impl Receipt {
+    /// A receipt of at most 8 KiB.
+    pub fn new(bytes: Vec<u8>) -> Option<Self> {
+        (bytes.len() <= MAX_RECEIPT_LEN).then_some(Self(bytes))
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Parses the proof.
+    pub fn proof(&self) -> Result<TlogProof, TlogProofError> {
+        TlogProof::parse(&self.0)
+    }
+}
+
+/// A parsed evidence file. **Unverified**: only [`verify`](crate::verify()) says what it proves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceFile {
+    /// The statements of the recording from sequence 0, or the one deposit. Never empty.
+    pub sealed: Vec<Sealed>,
+    /// Receipts and the places of the statements that they are for, ascending.
+    pub receipts: Vec<(Sequence, Receipt)>,
+    /// Enrolment of the signer, its revocations, and the newest registry snapshot.
+    pub registry: Vec<(Sealed, Receipt)>,
+    /// Disclosed facts and the places of the statements that commit to them, ascending.
+    pub disclosures: Vec<(Sequence, Disclosure)>,
+    /// Other statements by the same key for the same recording and place.
+    pub conflicts: Vec<(Sealed, Receipt)>,
+    /// Of a deposit, and only of one: the digests of its 1 MiB segments.
+    pub blocks: Vec<Digest>,
+}
+
+impl EvidenceFile {
+    /// Parses an evidence file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, EvidenceFileError> {
+        wire::parse(bytes)
+    }
+
+    /// The bytes of the file. The same content always gives the same bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        wire::encode(self)
+    }
+
+    /// The first statement: `start` of a recording, or the deposit, if the file is sound.
+    pub fn first(&self) -> &Sealed {
+        // invariant: `parse` and the builder refuse a file without statements
+        &self.sealed[0]
+    }
+
+    /// The receipt for the statement at `sequence`.
+    pub fn receipt(&self, sequence: Sequence) -> Option<&Receipt> {
+        let at = self.receipts.binary_search_by_key(&sequence, |(of, _)| *of).ok()?;
+        self.receipts.get(at).map(|(_, receipt)| receipt)
+    }
+
+    /// The same evidence without any personal disclosure.
+    #[must_use]
+    pub fn without_disclosures(mut self) -> Self {
+        self.disclosures.clear();
+        self
+    }
+}
