@@ -181,8 +181,10 @@ enum State {
     Skip {
         open: OpenBox,
     },
-    /// The rest of the file is one box.
-    ToEnd,
+    /// The rest of the file is one box of this type.
+    ToEnd {
+        kind: FourCc,
+    },
     Failed(SegmentError),
 }
 
@@ -242,6 +244,16 @@ impl Cutter {
         }
     }
 
+    /// Begins at a fragment in the middle of a damaged file, as if a header had been seen.
+    pub(crate) fn resume(offset: u64) -> Self {
+        Self {
+            state: State::Header { offset, len: 8 },
+            begin: offset,
+            header_seen: true,
+            ..Self::new(Purpose::Verify)
+        }
+    }
+
     /// What is wanted next, or `None` when nothing but the end of the file is left.
     pub(crate) fn want(&self) -> Option<Want> {
         match &self.state {
@@ -249,18 +261,18 @@ impl Cutter {
             State::Sniff => Some(Want { offset: 0, len: SNIFF_LEN }),
             State::Payload { open, len } => Some(Want { offset: open.payload, len: *len }),
             State::Skip { open } => Some(Want { offset: open.end, len: 0 }),
-            State::ToEnd | State::Failed(_) => None,
+            State::ToEnd { .. } | State::Failed(_) => None,
         }
     }
 
     /// Takes the bytes of [`Self::want`], exactly as many as wanted.
     pub(crate) fn supply(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), SegmentError> {
-        let step = match std::mem::replace(&mut self.state, State::ToEnd) {
+        let step = match std::mem::replace(&mut self.state, State::Sniff) {
             State::Header { offset, .. } => self.on_header(offset, bytes, events),
             State::Sniff => Err(classify::sniff(bytes).into()),
             State::Payload { open, .. } => self.on_payload(open, bytes, events),
             State::Skip { open } => self.on_end_of_box(open, events),
-            State::ToEnd => Ok(State::ToEnd),
+            State::ToEnd { kind } => Ok(State::ToEnd { kind }),
             State::Failed(error) => Err(error),
         };
         match step {
@@ -298,7 +310,7 @@ impl Cutter {
                 let error = BoxError::Endless { kind: header.kind };
                 return Err(SegmentError::Malformed { offset, error });
             }
-            return Ok(State::ToEnd);
+            return Ok(State::ToEnd { kind: header.kind });
         };
         let too_large =
             SegmentError::Malformed { offset, error: BoxError::TooLarge { kind: header.kind, size } };
@@ -490,8 +502,10 @@ impl Cutter {
                 offset: open.offset,
                 missing: open.end.saturating_sub(total_len),
             }),
-            State::ToEnd => {
-                self.on_media(total_len);
+            State::ToEnd { kind } => {
+                if &kind.0 == b"mdat" {
+                    self.on_media(total_len);
+                }
                 self.missing_media()
             }
         };

@@ -44,12 +44,14 @@ impl Clock {
         self.next.iter().find(|(id, _)| *id == track_id).map_or(0, |(_, time)| *time)
     }
 
-    fn advance(&mut self, span: &TrackSpan) {
+    /// Follows the tracks that the header describes, which bounds their number; others have no time scale anyway.
+    fn advance(&mut self, span: &TrackSpan, movie: Option<&Movie>) {
+        if movie.is_none_or(|movie| movie.track(span.track_id).is_none()) {
+            return;
+        }
         match self.next.iter().position(|(id, _)| *id == span.track_id) {
             Some(at) => self.next[at].1 = span.end_decode_time,
-            None if self.next.len() < MAX_TRACKS => self.next.push((span.track_id, span.end_decode_time)),
-            // Ids beyond those a header may describe have no time scale either; they are not followed.
-            None => {}
+            None => self.next.push((span.track_id, span.end_decode_time)),
         }
     }
 }
@@ -64,7 +66,7 @@ impl From<boxes::BadChild> for BadFragment {
     }
 }
 
-/// Reads the payload of the `moof` that begins at `moof_offset`.
+/// Reads the payload of the `moof` that begins at `moof_offset`. The clock goes on only if all of it is understood.
 pub(crate) fn parse(
     payload: &[u8],
     moof_offset: u64,
@@ -75,16 +77,18 @@ pub(crate) fn parse(
     // §8.8.7: without a stated base, the first track's data counts from the `moof`, each further one's from the end
     // of the data before it.
     let mut implied_base = moof_offset;
+    let mut after = clock.clone();
     for child in boxes::children(payload) {
         let child = child?;
         if &child.kind.0 == b"traf" {
-            let run = parse_traf(child.payload, moof_offset, implied_base, movie, clock)?;
+            let run = parse_traf(child.payload, moof_offset, implied_base, movie, &after)?;
             implied_base = run.data_end;
             fragment.data_end = fragment.data_end.max(run.furthest);
-            clock.advance(&run.span);
+            after.advance(&run.span, movie);
             merge(&mut fragment.spans, run.span)?;
         }
     }
+    *clock = after;
     Ok(fragment)
 }
 

@@ -20,6 +20,7 @@ pub mod classify;
 pub mod cut;
 pub mod fragment;
 pub mod movie;
+pub mod resync;
 mod sample_entry;
 pub mod scanner;
 pub mod segmenter;
@@ -32,5 +33,6 @@ pub use cut::{
 };
 pub use fragment::TrackSpan;
 pub use movie::{Dimensions, Edit, HeaderError, Movie, Sound, TrackConfig, TrackKind};
+pub use resync::Resync;
 pub use scanner::{Scanner, SupplyError};
 pub use segmenter::{Segmenter, Sink};

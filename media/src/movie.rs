@@ -1,7 +1,7 @@
 //! The header of a recording: `moov` (ISO/IEC 14496-12 §8.2) reduced to what decides how its fragments are shown.
 //!
 //! Fixed layouts (`mvhd`, `tkhd`, `mdhd`, `elst`, `trex`) are decoded by mp4-atom, each from a slice of bounded
-//! length. The containers around them, `hdlr` and `stsd` are walked here: see `docs/decisions/media-mp4-atom.md`.
+//! length. The containers around them, `hdlr` and `stsd` are walked here: see `docs/decisions/0009-boxes-that-mp4-atom-reads.md`.
 
 use mp4_atom::{Atom, Elst, Mdhd, Mvhd, Tkhd, Trex};
 

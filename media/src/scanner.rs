@@ -40,6 +40,17 @@ impl Scanner {
         scanner
     }
 
+    /// For what follows the offset of a `moof` in a damaged file, see [`Resync`](crate::Resync). The segments are
+    /// numbered from 0 and begin at `moof`; the first may lack boxes before its `moof`. They have no times.
+    pub fn resume(total_len: u64, moof: u64) -> Self {
+        let mut scanner = Self::new(Purpose::Verify, total_len);
+        if scanner.ending.is_none() {
+            scanner.cutter = Cutter::resume(moof);
+            scanner.advance(0, &[]);
+        }
+        scanner
+    }
+
     /// The range to read next, never empty, or `None` when the end of the file has been understood or reached.
     /// Longer than [`MAX_STRUCTURE_LEN`](crate::cut::MAX_STRUCTURE_LEN) it never is.
     pub fn next_read(&self) -> Option<Range<u64>> {

@@ -142,3 +142,38 @@ fn take<'a>(bytes: &mut &'a [u8], len: usize) -> &'a [u8] {
     *bytes = rest;
     taken
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cut::MAX_STRUCTURE_LEN;
+
+    fn held_after(kind: &[u8; 4], size: u32) -> usize {
+        let mut segmenter = Segmenter::new(Purpose::Verify);
+        let mut sink = Vec::new();
+        let head = [&16u32.to_be_bytes()[..], b"ftypisom\0\0\0\0", &size.to_be_bytes(), kind].concat();
+        segmenter.push(&head, &mut sink).expect("well-formed so far");
+        for _ in 0..10 {
+            segmenter.push(&[0; 1 << 20], &mut sink).expect("well-formed so far");
+        }
+        segmenter.held.capacity()
+    }
+
+    #[test]
+    fn a_large_structure_is_not_held() {
+        let limit = u32::try_from(MAX_STRUCTURE_LEN).expect("small");
+        for kind in [b"moov", b"moof", b"free", b"uuid"] {
+            assert!(held_after(kind, u32::MAX) <= 64, "{kind:?}");
+            assert!(held_after(kind, limit + 9) <= 64, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_stated_size_allocates_nothing_by_itself() {
+        let mut segmenter = Segmenter::new(Purpose::Record);
+        let size = u32::try_from(MAX_STRUCTURE_LEN).expect("small");
+        let head = [&size.to_be_bytes()[..], b"moov", &[0; 100]].concat();
+        segmenter.push(&head, &mut Vec::new()).expect("well-formed so far");
+        assert!(segmenter.held.capacity() <= 1024);
+    }
+}
