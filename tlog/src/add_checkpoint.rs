@@ -115,3 +115,56 @@ impl fmt::Display for AddCheckpoint {
         write!(f, "\n{}", self.checkpoint)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the specification, byte for byte.
+    const EXAMPLE: &str = "old 20852014
+PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=
+jrJZDmY8Y7SyJE0MWLpLozkIVMSMZcD5kvuKxPC3swk=
+5+pKlUdi2LeF/BcMHBn+Ku6yhPGNCswZZD1X/6QgPd8=
+/6WVhPs2CwSsb5rYBH5cjHV/wSmA79abXAwhXw3Kj/0=
+
+example.com/behind-the-sofa
+20852163
+CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+
+\u{2014} example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
+\u{2014} example.com/behind-the-sofa opLqBQsREYCgu6xQkYQwJr9fo45a62DN9EdmHXnZdXNqlcVGlCum2Wks+49/V6267UEjw6QUXTS5Rovnzv++qbSzm9Q=
+";
+
+    #[test]
+    fn the_example_of_the_specification() {
+        let request = AddCheckpoint::parse(EXAMPLE.as_bytes()).unwrap();
+        assert_eq!(request.old_size.get(), 20_852_014);
+        assert_eq!(request.proof.hashes().len(), 4);
+        assert_eq!(request.checkpoint.signatures().len(), 2);
+        assert_eq!(request.to_string(), EXAMPLE);
+    }
+
+    #[test]
+    fn malformed_requests() {
+        use AddCheckpointError as E;
+        let hash = "PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=\n";
+        let cases = [
+            (String::new(), E::MissingOldSize),
+            ("old 1".into(), E::MissingOldSize),
+            (EXAMPLE.replace("old ", "OLD "), E::MissingOldSize),
+            (EXAMPLE.replace("old 2", "old 02"), E::OldSize(DecimalError::LeadingZero)),
+            (EXAMPLE.replace("old 2", "old  2"), E::OldSize(DecimalError::NotADigit)),
+            (EXAMPLE.replace("kaw=", "kax="), E::HashLine { number: 1, source: HashParseError::Base64 }),
+            (EXAMPLE.replacen(hash, &hash.repeat(61), 1), E::Proof(ProofError::TooManyHashes { found: 64 })),
+            (EXAMPLE[..100].into(), E::MissingCheckpoint),
+            (format!("old 0\n{hash}\n"), E::MissingCheckpoint),
+            (EXAMPLE[..EXAMPLE.len() - 1].into(), E::Note(NoteError::Truncated)),
+        ];
+        for (text, error) in cases {
+            assert_eq!(AddCheckpoint::parse(text.as_bytes()), Err(error), "{text}");
+        }
+        let long = vec![b'o'; MAX_ADD_CHECKPOINT_LEN + 1];
+        assert_eq!(AddCheckpoint::parse(&long), Err(E::TooLong { found: long.len() }));
+        assert_eq!(AddCheckpoint::parse(b"old \xff"), Err(E::NotUtf8 { offset: 4 }));
+    }
+}

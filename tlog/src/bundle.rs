@@ -129,3 +129,53 @@ impl EntryBundle {
         data
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(width: u16) -> BundleId {
+        BundleId::new(0, width).unwrap()
+    }
+
+    #[test]
+    fn round_trip() {
+        let mut bundle = EntryBundle::new();
+        for entry in [vec![], vec![1, 2, 3], vec![0; MAX_ENTRY_LEN]] {
+            bundle.push(entry).unwrap();
+        }
+        let data = bundle.encode();
+        assert_eq!(data[..7], [0, 0, 0, 3, 1, 2, 3]);
+        assert_eq!(EntryBundle::parse(id(3), &data), Ok(bundle.clone()));
+        assert_eq!(bundle.leaf_hashes().nth(1), Some(leaf_hash(&[1, 2, 3])));
+    }
+
+    #[test]
+    fn malformed_bundles() {
+        use BundleError as E;
+        let cases: [(u16, &[u8], E); 7] = [
+            (1, &[], E::TooFewEntries { found: 0, expected: 1 }),
+            (2, &[0, 1, 9], E::TooFewEntries { found: 1, expected: 2 }),
+            (1, &[0], E::TruncatedLength { entry: 0 }),
+            (2, &[0, 1, 9, 0], E::TruncatedLength { entry: 1 }),
+            (1, &[0, 2, 9], E::TruncatedEntry { entry: 0, found: 1, expected: 2 }),
+            (1, &[0xff, 0xff], E::TruncatedEntry { entry: 0, found: 0, expected: 65_535 }),
+            (1, &[0, 1, 9, 0, 0], E::TrailingBytes { found: 2 }),
+        ];
+        for (width, data, error) in cases {
+            assert_eq!(EntryBundle::parse(id(width), data), Err(error), "{data:?}");
+        }
+    }
+
+    #[test]
+    fn limits() {
+        let mut bundle = EntryBundle::new();
+        let found = MAX_ENTRY_LEN + 1;
+        assert_eq!(bundle.push(vec![0; found]), Err(BundleError::EntryTooLong { found }));
+        for _ in 0..256 {
+            bundle.push(vec![]).unwrap();
+        }
+        assert_eq!(bundle.push(vec![]), Err(BundleError::Full));
+        assert_eq!(EntryBundle::parse(id(256), &bundle.encode()), Ok(bundle));
+    }
+}

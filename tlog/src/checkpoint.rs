@@ -185,3 +185,72 @@ impl std::str::FromStr for Checkpoint {
         Self::parse(body)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::leaf_hash;
+
+    const BODY: &str =
+        "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
+
+    #[test]
+    fn the_example_of_the_specification() {
+        let checkpoint = Checkpoint::parse(BODY).unwrap();
+        assert_eq!(checkpoint.origin(), "example.com/behind-the-sofa");
+        assert_eq!(checkpoint.head().size.get(), 20_852_163);
+        assert_eq!(checkpoint.to_string(), BODY);
+        let extended = format!("{BODY}an extension\nand  another \n");
+        let checkpoint = Checkpoint::parse(&extended).unwrap();
+        assert_eq!(checkpoint.extensions(), ["an extension", "and  another "]);
+        assert_eq!(checkpoint.to_string(), extended);
+    }
+
+    #[test]
+    fn malformed_bodies() {
+        use CheckpointParseError as E;
+        let root = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=";
+        let size = |size: &str| BODY.replace("20852163", size);
+        let cases = [
+            (String::new(), E::MissingFinalNewline),
+            ("\n".into(), E::MissingLines { found: 1 }),
+            ("a\n1\n".into(), E::MissingLines { found: 2 }),
+            (BODY[..BODY.len() - 1].into(), E::MissingFinalNewline),
+            (format!("\n1\n{root}\n"), E::EmptyOrigin),
+            (format!("{}\n1\n{root}\n", "o".repeat(256)), E::OriginTooLong { found: 256 }),
+            (format!("a\rb\n1\n{root}\n"), E::ControlCharacter { line: 1 }),
+            (size("020852163"), E::Size(DecimalError::LeadingZero)),
+            (size("-1"), E::Size(DecimalError::NotADigit)),
+            (size("0x10"), E::Size(DecimalError::NotADigit)),
+            (size(" 1"), E::Size(DecimalError::NotADigit)),
+            (size(""), E::Size(DecimalError::Empty)),
+            (size("18446744073709551616"), E::Size(DecimalError::TooLarge)),
+            (size("9223372036854775808"), E::SizeTooLarge { found: TreeSize::new(1 << 63) }),
+            (size("0"), E::EmptyTreeRoot),
+            (BODY.replace("q2I=", "q2J="), E::Root(HashParseError::Base64)),
+            (BODY.replace("q2I=", "q2I"), E::Root(HashParseError::Base64)),
+            (BODY.replace("q2I=", "q2I= "), E::Root(HashParseError::Base64)),
+            (format!("{BODY}\n"), E::EmptyExtension { line: 4 }),
+            (format!("{BODY}e\n\nf\n"), E::EmptyExtension { line: 5 }),
+            (format!("{BODY}e\tf\n"), E::ControlCharacter { line: 4 }),
+        ];
+        for (body, error) in cases {
+            assert_eq!(Checkpoint::parse(&body), Err(error), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_log_cannot_make_what_nobody_can_parse() {
+        let head = TreeHead { size: TreeSize::new(1), root: leaf_hash(b"") };
+        assert_eq!(Checkpoint::new("", head), Err(CheckpointParseError::EmptyOrigin));
+        assert_eq!(
+            Checkpoint::new("two\nlines", head),
+            Err(CheckpointParseError::ControlCharacter { line: 1 })
+        );
+        let empty = TreeHead { size: TreeSize::ZERO, root: leaf_hash(b"") };
+        assert_eq!(Checkpoint::new("log", empty), Err(CheckpointParseError::EmptyTreeRoot));
+        let empty = TreeHead { root: empty_root(), ..empty };
+        let checkpoint = Checkpoint::new("log", empty).unwrap();
+        assert_eq!(checkpoint.to_string().parse(), Ok(checkpoint));
+    }
+}

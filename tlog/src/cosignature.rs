@@ -96,3 +96,69 @@ pub fn verify(key: &VerifierKey, body: &str, signature: &[u8]) -> Result<u64, Co
         Err(CosignatureError::Mismatch)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &str =
+        "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
+
+    fn witness() -> SigningKey {
+        SigningKey::from_seed(KeyName::new("w").unwrap(), KeyAlgorithm::CosignatureV1, &[4; 32]).unwrap()
+    }
+
+    #[test]
+    fn the_signed_message_is_that_of_the_specification() {
+        let expected = format!("cosignature/v1\ntime 1679315147\n{BODY}");
+        assert_eq!(message(1_679_315_147, BODY), expected.as_bytes());
+    }
+
+    #[test]
+    fn time_and_body_are_signed() {
+        let key = witness();
+        let line = sign(&key, 1_679_315_147, BODY).unwrap();
+        let verifier = key.verifier_key();
+        assert_eq!(verify(verifier, BODY, line.signature()), Ok(1_679_315_147));
+        for bit in 0..line.signature().len() * 8 {
+            let mut altered = line.signature().to_vec();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            assert!(verify(verifier, BODY, &altered).is_err(), "bit {bit}");
+        }
+        let other = BODY.replace("20852163", "20852164");
+        assert_eq!(verify(verifier, &other, line.signature()), Err(CosignatureError::Mismatch));
+        for length in [0, 7, 8, 64, 71, 73] {
+            let mut cut = line.signature().to_vec();
+            cut.resize(length, 0);
+            assert_eq!(verify(verifier, BODY, &cut), Err(CosignatureError::Length { found: length }));
+        }
+    }
+
+    #[test]
+    fn times_that_are_none() {
+        let key = witness();
+        assert_eq!(sign(&key, 0, BODY), Err(CosignatureError::NoTime));
+        let found = 1 << 63;
+        assert_eq!(sign(&key, found, BODY), Err(CosignatureError::TimeTooLarge { found }));
+        assert!(sign(&key, found - 1, BODY).is_ok());
+        // Correctly signed all the same.
+        for (time, error) in
+            [(0, CosignatureError::NoTime), (found, CosignatureError::TimeTooLarge { found })]
+        {
+            let signature = [&time.to_be_bytes()[..], &key.sign_raw(&message(time, BODY))].concat();
+            assert_eq!(verify(key.verifier_key(), BODY, &signature), Err(error));
+        }
+    }
+
+    #[test]
+    fn only_checkpoints_and_only_by_witness_keys() {
+        let key = witness();
+        assert!(matches!(sign(&key, 1, "a text\n"), Err(CosignatureError::NotACheckpoint(_))));
+        let name = KeyName::new("l").unwrap();
+        let log = SigningKey::from_seed(name.clone(), KeyAlgorithm::Ed25519, &[4; 32]).unwrap();
+        let refused = CosignatureError::NotACosignatureKey { name };
+        assert_eq!(sign(&log, 1, BODY), Err(refused.clone()));
+        let line = sign(&key, 1, BODY).unwrap();
+        assert_eq!(verify(log.verifier_key(), BODY, line.signature()), Err(refused));
+    }
+}

@@ -375,3 +375,122 @@ impl FromStr for KeyId {
         u32::from_str_radix(text, 16).map(Self).map_err(|_| KeyError::KeyIdSyntax)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+
+    #[test]
+    fn the_example_of_the_specification() {
+        let key: VerifierKey = EXAMPLE.parse().unwrap();
+        assert_eq!(key.name().as_str(), "example.com/foo");
+        assert_eq!(key.id(), KeyId::new(0x530d_903a));
+        assert_eq!(key.algorithm(), KeyAlgorithm::Ed25519);
+        assert_eq!(key.to_string(), EXAMPLE);
+    }
+
+    #[test]
+    fn private_keys_round_trip_and_stay_private() {
+        for algorithm in [KeyAlgorithm::Ed25519, KeyAlgorithm::CosignatureV1] {
+            let key = SigningKey::from_seed(KeyName::new("k").unwrap(), algorithm, &[9; 32]).unwrap();
+            let text = key.to_private_string();
+            let back: SigningKey = text.parse().unwrap();
+            assert_eq!(back.verifier_key(), key.verifier_key());
+            assert_eq!(back.sign_raw(b"m"), key.sign_raw(b"m"));
+            let secret = text.rsplit('+').next().unwrap();
+            assert!(!format!("{key:?}").contains(&secret[4..20]));
+            // Another name: the id no longer fits.
+            let renamed = text.replace("+k+", "+l+");
+            assert!(matches!(renamed.parse::<SigningKey>(), Err(KeyError::KeyIdMismatch { .. })));
+        }
+    }
+
+    #[test]
+    fn confused_keys_are_refused_without_repeating_them() {
+        let key = SigningKey::from_seed(KeyName::new("k").unwrap(), KeyAlgorithm::Ed25519, &[9; 32]).unwrap();
+        let private = key.to_private_string();
+        let secret = private.rsplit('+').next().unwrap();
+        // A private key where a public one belongs, and the reverse.
+        let error = private.parse::<VerifierKey>().unwrap_err();
+        assert!(!error.to_string().contains(secret));
+        assert_eq!(EXAMPLE.parse::<SigningKey>().unwrap_err(), KeyError::PrivateKeyParts);
+        assert_eq!("PRIVATE+KEY+".parse::<SigningKey>().unwrap_err(), KeyError::PrivateKeyParts);
+        assert_eq!("k".repeat(5000).parse::<VerifierKey>(), Err(KeyError::TooLong));
+        assert_eq!("".parse::<VerifierKey>(), Err(KeyError::VerifierKeyParts));
+        assert_eq!("a+00000000+".parse::<VerifierKey>(), Err(KeyError::Length { found: 0, expected: 33 }));
+    }
+
+    #[test]
+    fn one_key_has_another_id_as_log_and_as_witness() {
+        let name = KeyName::new("k").unwrap();
+        let log = SigningKey::from_seed(name.clone(), KeyAlgorithm::Ed25519, &[9; 32]).unwrap();
+        let witness = SigningKey::from_seed(name, KeyAlgorithm::CosignatureV1, &[9; 32]).unwrap();
+        assert_eq!(log.verifier_key().public_key(), witness.verifier_key().public_key());
+        assert_ne!(log.verifier_key().id(), witness.verifier_key().id());
+        assert_ne!(log.verifier_key(), witness.verifier_key());
+    }
+
+    #[test]
+    fn names() {
+        assert!(KeyName::new("x".repeat(255)).is_ok());
+        assert_eq!(KeyName::new("x".repeat(256)), Err(KeyError::NameTooLong { found: 256 }));
+        for (name, found) in
+            [("a b", ' '), ("a+b", '+'), ("a\tb", '\t'), ("a\u{3000}", '\u{3000}'), ("\u{85}", '\u{85}')]
+        {
+            assert_eq!(KeyName::new(name), Err(KeyError::NameCharacter { found }), "{name:?}");
+        }
+    }
+
+    /// C2SP/CCTV: every edge case of the points A and R. Strict verification accepts exactly those whose points are
+    /// canonical, not of low order, and whose low-order parts cancel out without the cofactor.
+    #[test]
+    fn ed25519_edge_cases() {
+        let vectors = include_str!("../../testdata/tlog/cctv-ed25519/vectors.json");
+        let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+        let (mut accepted, mut weak, mut not_a_point) = (0, 0, 0);
+        for vector in vectors.as_array().unwrap() {
+            let bytes = |field: &str| hex::decode(vector[field].as_str().unwrap()).unwrap();
+            let flags: Vec<&str> =
+                vector["flags"].as_array().into_iter().flatten().map(|flag| flag.as_str().unwrap()).collect();
+            let key = VerifierKey::new(KeyName::new("k").unwrap(), KeyAlgorithm::Ed25519, &bytes("key"));
+            let key_error = if flags.contains(&"non_canonical_A") {
+                not_a_point += 1;
+                Some(KeyError::NotAPoint)
+            } else if flags.contains(&"low_order_A") {
+                weak += 1;
+                Some(KeyError::Weak)
+            } else {
+                None
+            };
+            assert_eq!(key.as_ref().err().copied(), key_error, "{vector}");
+            let Ok(key) = key else { continue };
+            let signature: [u8; 64] = bytes("sig").try_into().unwrap();
+            let message = vector["msg"].as_str().unwrap().as_bytes();
+            let harmless = ["low_order_component_A", "low_order_component_R"];
+            let expected = flags.iter().all(|flag| harmless.contains(flag));
+            assert_eq!(key.verify_raw(message, &signature), expected, "{vector}");
+            accepted += i32::from(expected);
+        }
+        assert!(accepted > 10 && weak > 10 && not_a_point > 10, "{accepted} {weak} {not_a_point}");
+    }
+
+    #[test]
+    fn a_signature_has_one_form() {
+        let key = SigningKey::from_seed(KeyName::new("k").unwrap(), KeyAlgorithm::Ed25519, &[9; 32]).unwrap();
+        let good = key.sign_raw(b"message");
+        assert!(key.verifier_key().verify_raw(b"message", &good));
+        assert!(!key.verifier_key().verify_raw(b"Message", &good));
+        // S + L, the other spelling of S that a lax verifier takes.
+        let order = hex::decode("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010").unwrap();
+        let mut other = good;
+        let mut carry = 0u16;
+        for (byte, add) in other[32..].iter_mut().zip(order) {
+            carry += u16::from(*byte) + u16::from(add);
+            *byte = carry.to_le_bytes()[0];
+            carry >>= 8;
+        }
+        assert!(!key.verifier_key().verify_raw(b"message", &other));
+    }
+}

@@ -405,3 +405,155 @@ impl FromStr for NoteSignature {
         Self::parse_line(text, 1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE_KEY: &str = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+    const EXAMPLE: &str = "This is an example message.\n\n\u{2014} example.com/foo \
+        Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n";
+
+    fn key(name: &str, algorithm: KeyAlgorithm) -> SigningKey {
+        let seed = *crate::Hash::sha256(name.as_bytes()).as_bytes();
+        SigningKey::from_seed(KeyName::new(name).unwrap(), algorithm, &seed).unwrap()
+    }
+
+    fn note_key(name: &str) -> SigningKey {
+        key(name, KeyAlgorithm::Ed25519)
+    }
+
+    fn parse(text: &str) -> Result<SignedNote, NoteError> {
+        SignedNote::parse(text.as_bytes())
+    }
+
+    #[test]
+    fn the_example_of_the_specification() {
+        let note = parse(EXAMPLE).unwrap();
+        assert_eq!(note.text(), "This is an example message.\n");
+        let known = EXAMPLE_KEY.parse().unwrap();
+        let verified = note.verify(std::slice::from_ref(&known)).unwrap();
+        assert_eq!(verified, [VerifiedSignature { key: known, timestamp: None }]);
+        assert_eq!(note.to_string(), EXAMPLE);
+    }
+
+    #[test]
+    fn the_poem_of_the_specification_ends_at_the_last_empty_line() {
+        let poem = "Ognuno sta solo sul cuor della terra\ntrafitto da un raggio di sole:\n\n\
+            ed è subito sera.\n";
+        let note = parse(&format!(
+            "{poem}\n— quasimodo.example/salvatore NnugSzTjtVAewIS+Z/iJhUPeFDkO/5QQ2i5ddnGITLlC+\
+            EhfLW9oJKONrMouFSQU0xMcXxj99ihAQwaqP3ZekRwNtIc=\n"
+        ));
+        assert_eq!(note.unwrap().text(), poem);
+    }
+
+    #[test]
+    fn malformed_notes() {
+        let line = EXAMPLE.split("\n\n").nth(1).unwrap();
+        let cases: [(&str, NoteError); 18] = [
+            ("", NoteError::NoSeparator),
+            ("text\n", NoteError::NoSeparator),
+            ("text\n\n", NoteError::NoSignatures),
+            ("text\n\n\n", NoteError::NoSignatures),
+            (&EXAMPLE[..EXAMPLE.len() - 1], NoteError::Truncated),
+            (&format!("{EXAMPLE}\n"), NoteError::NoSignatures),
+            (&EXAMPLE.replace("\n\n", "\n"), NoteError::NoSeparator),
+            (&EXAMPLE.replace('\n', "\r\n"), NoteError::ControlCharacter { found: b'\r', offset: 27 }),
+            (&EXAMPLE.replace("an ", "an\t"), NoteError::ControlCharacter { found: b'\t', offset: 10 }),
+            (&EXAMPLE.replace('\u{2014}', "-"), NoteError::SignatureSyntax { line: 1 }),
+            (&EXAMPLE.replace("\u{2014} ", "\u{2014}"), NoteError::SignatureSyntax { line: 1 }),
+            (&format!("{EXAMPLE}text\n"), NoteError::SignatureSyntax { line: 2 }),
+            ("t\n\n\u{2014} name \n", NoteError::SignatureBase64 { line: 1 }),
+            // A key id alone signs nothing.
+            ("t\n\n\u{2014} name AAAAAA==\n", NoteError::SignatureBase64 { line: 1 }),
+            ("t\n\n\u{2014} name AAAAAAB=\n", NoteError::SignatureBase64 { line: 1 }),
+            (&EXAMPLE.replace("aQM=", "aQM= "), NoteError::SignatureBase64 { line: 1 }),
+            ("t\n\n\u{2014}  AAAAAAA=\n", NoteError::SignatureName { line: 1, source: KeyError::EmptyName }),
+            (&format!("t\n\n{}", line.repeat(101)), NoteError::TooManySignatures),
+        ];
+        for (text, error) in cases {
+            assert_eq!(parse(text), Err(error), "{text:?}");
+        }
+        assert_eq!(SignedNote::parse(b"te\xffxt\n"), Err(NoteError::NotUtf8 { offset: 2 }));
+        let long = vec![b'a'; MAX_NOTE_LEN + 1];
+        assert_eq!(SignedNote::parse(&long), Err(NoteError::TooLong { found: MAX_NOTE_LEN + 1 }));
+        assert!(parse(&format!("t\n\n{}", line.repeat(100))).is_ok());
+    }
+
+    #[test]
+    fn unknown_signatures_are_ignored() {
+        let (known, stranger) = (note_key("known"), note_key("stranger"));
+        let mut note = parse(&sign_note("text\n", &stranger).unwrap()).unwrap();
+        let keys = [known.verifier_key().clone()];
+        assert_eq!(note.verify(&keys), Err(NoteError::NoKnownSignature));
+        let grease = [
+            // The known name with another id, the known id with another name, both with nonsense behind.
+            NoteSignature::new(known.verifier_key().name().clone(), KeyId::new(7), vec![1; 64]).unwrap(),
+            NoteSignature::new(KeyName::new("knowm").unwrap(), known.verifier_key().id(), vec![1]).unwrap(),
+            NoteSignature::new(KeyName::new("pq").unwrap(), KeyId::new(6), vec![6; 2428]).unwrap(),
+        ];
+        for line in grease.iter().chain(&grease) {
+            note = note.with_signature(line).unwrap();
+            assert_eq!(note.verify(&keys), Err(NoteError::NoKnownSignature));
+        }
+        note = note.with_signature(&sign_text("text\n", &known).unwrap()).unwrap();
+        assert_eq!(note.verify(&keys).unwrap().len(), 1);
+        assert_eq!(note.verify(&[]), Err(NoteError::NoKnownSignature));
+    }
+
+    #[test]
+    fn a_bad_or_repeated_known_signature_refuses_the_note() {
+        let (a, b) = (note_key("a"), note_key("b"));
+        let keys = [a.verifier_key().clone(), b.verifier_key().clone()];
+        let good = parse(&sign_note("text\n", &a).unwrap()).unwrap();
+        let name = |key: &SigningKey| (key.verifier_key().name().clone(), key.verifier_key().id());
+        let (b_name, b_id) = name(&b);
+        let bad = Err(NoteError::BadSignature { name: b_name.clone(), id: b_id });
+        // Over another text, too short, too long.
+        let moved = sign_text("other\n", &b).unwrap();
+        assert_eq!(good.with_signature(&moved).unwrap().verify(&keys), bad);
+        for length in [1, 63, 65, 72] {
+            let line = NoteSignature::new(b_name.clone(), b_id, vec![0; length]).unwrap();
+            assert_eq!(good.with_signature(&line).unwrap().verify(&keys), bad);
+        }
+        let (name, id) = name(&a);
+        let twice = good.with_signature(&good.signatures()[0]).unwrap();
+        assert_eq!(twice.verify(&keys), Err(NoteError::DuplicateSignature { name, id }));
+        // For somebody who does not know the key, it is no reason to refuse.
+        let both = twice.with_signature(&sign_text("text\n", &b).unwrap()).unwrap();
+        assert_eq!(both.verify(&keys[1..]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_key_listed_twice_is_one_key() {
+        let a = note_key("a");
+        let note = parse(&sign_note("text\n", &a).unwrap()).unwrap();
+        let key = a.verifier_key().clone();
+        assert_eq!(note.verify(&[key.clone(), key]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn only_what_can_be_parsed_is_signed() {
+        let log = note_key("log");
+        assert_eq!(sign_note("no newline", &log), Err(NoteError::TextWithoutNewline));
+        assert_eq!(sign_note("", &log), Err(NoteError::TextWithoutNewline));
+        assert_eq!(sign_note("bell\x07\n", &log), Err(NoteError::ControlCharacter { found: 7, offset: 4 }));
+        let witness = key("w", KeyAlgorithm::CosignatureV1);
+        let name = KeyName::new("w").unwrap();
+        assert_eq!(sign_note("text\n", &witness), Err(NoteError::NotANoteKey { name }));
+        // Text that imitates signatures stays text.
+        for text in ["\n", "a\n\n", EXAMPLE, "\n\n\n"] {
+            let note = parse(&sign_note(text, &log).unwrap()).unwrap();
+            assert_eq!(note.text(), text);
+            assert_eq!(note.verify(&[log.verifier_key().clone()]).unwrap().len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_line_round_trips() {
+        let line = sign_text("text\n", &note_key("log")).unwrap();
+        assert_eq!(line.to_string().parse(), Ok(line.clone()));
+        assert!(format!("{line}\n").parse::<NoteSignature>().is_err());
+    }
+}

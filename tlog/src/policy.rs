@@ -434,3 +434,158 @@ impl fmt::Debug for Policy {
         write!(f, "Policy({:?})", String::from_utf8_lossy(&self.source))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::{KeyName, SigningKey};
+
+    fn vkey(seed: u8, algorithm: KeyAlgorithm) -> String {
+        let name = KeyName::new(format!("k{seed}.example")).unwrap();
+        SigningKey::from_seed(name, algorithm, &[seed; 32]).unwrap().verifier_key().to_string()
+    }
+
+    fn log(seed: u8) -> String {
+        vkey(seed, KeyAlgorithm::Ed25519)
+    }
+
+    fn witness(seed: u8) -> String {
+        vkey(seed, KeyAlgorithm::CosignatureV1)
+    }
+
+    fn parse(text: &str) -> Result<Policy, PolicyError> {
+        Policy::parse(text.as_bytes())
+    }
+
+    /// The example of the specification, with keys.
+    fn example() -> String {
+        format!(
+            "log {}\n\nwitness X1 {}\nwitness X2 {}\nwitness X3 {}\ngroup X-witnesses 2 X1 X2 X3\n\n\
+             witness Y1 {}\nwitness Y2 {}\nwitness Y3 {}\ngroup Y-witnesses any Y1 Y2 Y3\n\n\
+             group X-and-Y all X-witnesses Y-witnesses\nquorum X-and-Y\n",
+            log(0),
+            witness(1),
+            witness(2),
+            witness(3),
+            witness(4),
+            witness(5),
+            witness(6)
+        )
+    }
+
+    fn met(policy: &Policy, cosigned: &[(&str, u64)]) -> Option<u64> {
+        let Quorum::Rule(rule) = policy.quorum() else { panic!("quorum none") };
+        rule.time(&|name| {
+            cosigned.iter().find(|(witness, _)| witness.as_bytes() == name.as_bytes()).map(|(_, time)| *time)
+        })
+    }
+
+    #[test]
+    fn the_example_of_the_specification() {
+        let policy = parse(&example()).unwrap();
+        assert_eq!((policy.logs().len(), policy.witnesses().len()), (1, 6));
+        assert_eq!(policy.source(), example().as_bytes());
+        assert_eq!(Policy::parse(policy.source()).as_ref(), Ok(&policy));
+        assert_eq!(met(&policy, &[("X1", 5), ("X3", 9), ("Y2", 7)]), Some(9));
+        assert_eq!(met(&policy, &[("X1", 5), ("X3", 6), ("Y2", 7), ("X2", 99), ("Y1", 99)]), Some(7));
+        assert_eq!(met(&policy, &[("X1", 5), ("X2", 5), ("X3", 5)]), None);
+        assert_eq!(met(&policy, &[("X1", 5), ("Y1", 5), ("Y2", 5), ("Y3", 5)]), None);
+        assert_eq!(met(&policy, &[]), None);
+    }
+
+    #[test]
+    fn white_space_comments_urls_and_octets() {
+        let text = format!(
+            "\t# comment, \u{e9}\n  \t\n log\t{} \t https://log.example/\u{94fe} \nwitness \u{89c1} {} u\n#\nquorum \u{89c1}\n",
+            log(0),
+            witness(1)
+        );
+        let policy = parse(&text).unwrap();
+        assert_eq!(policy.logs()[0].url(), Some("https://log.example/\u{94fe}".as_bytes()));
+        assert_eq!(policy.witnesses()[0].url(), Some(b"u".as_slice()));
+        assert_eq!(policy.witnesses()[0].name().to_string(), "\u{89c1}");
+        // Names are octets: two that are shown alike are different.
+        let text = format!("witness \u{e9} {}\nwitness e\u{301} {}\nquorum \u{e9}\n", witness(1), witness(2));
+        assert_eq!(parse(&text).unwrap().witnesses().len(), 2);
+        let latin1: Vec<u8> =
+            text.replace('\u{e9}', "?").bytes().map(|b| if b == b'?' { 0xe9 } else { b }).collect();
+        assert_eq!(Policy::parse(&latin1).unwrap().witnesses()[0].name().as_bytes(), b"\xe9");
+        // The digest is over the octets, comments included.
+        let (a, b) = (parse("quorum none\n").unwrap(), parse("quorum  none\n").unwrap());
+        assert_ne!(a.digest(), b.digest());
+        assert_eq!(a.quorum(), b.quorum());
+        assert!(a.is_quorum_none());
+    }
+
+    #[test]
+    fn malformed_policies() {
+        use PolicyError as E;
+        let name = |name: &str| PolicyName(name.as_bytes().to_vec());
+        let w = |i: u8| format!("witness w{i} {}\n", witness(i));
+        let two = w(1) + &w(2);
+        let q = "quorum none\n";
+        let kind = |line, found, expected| E::KeyRole { line, found, expected };
+        let cases: Vec<(String, E)> = vec![
+            (String::new(), E::NoQuorum),
+            ("\n".into(), E::NoQuorum),
+            (format!("log {}\n", log(0)), E::NoQuorum),
+            ("quorum none".into(), E::MissingFinalNewline),
+            ("quorum none\r\n".into(), E::ControlCharacter { line: 1, found: b'\r' }),
+            ("#\x7f\nquorum none\n".into(), E::ControlCharacter { line: 1, found: 0x7f }),
+            (format!("{q}{q}"), E::SecondQuorum { line: 2 }),
+            ("quorum\n".into(), E::MissingItem { line: 1, expected: "a name or none" }),
+            ("quorum none none\n".into(), E::ExtraItem { line: 1 }),
+            ("Quorum none\n".into(), E::UnknownKeyword { line: 1, found: "Quorum".into() }),
+            (format!("quorum w1\n{two}"), E::UndefinedName { line: 1, name: name("w1") }),
+            ("log\n".into(), E::MissingItem { line: 1, expected: "a verifier key" }),
+            ("log x\n".into(), E::Key { line: 1, source: KeyError::VerifierKeyParts }),
+            (format!("log {} u v\n", log(0)), E::ExtraItem { line: 1 }),
+            (format!("log {}\n", witness(0)), kind(1, 4, 1)),
+            (format!("witness a {}\n", log(0)), kind(1, 1, 4)),
+            (format!("log {0}\nlog {0}\n", log(0)), E::DuplicateKey { line: 2 }),
+            (format!("{two}witness w3 {}\n", witness(2)), E::DuplicateKey { line: 3 }),
+            (format!("{two}witness w1 {}\n", witness(3)), E::DuplicateName { line: 3, name: name("w1") }),
+            (format!("{two}group w1 any w2\n"), E::DuplicateName { line: 3, name: name("w1") }),
+            (format!("witness none {}\n", witness(0)), E::ReservedName { line: 1 }),
+            (format!("{two}group none any w1\n"), E::ReservedName { line: 3 }),
+            (format!("{two}group g any none\n"), E::ReservedName { line: 3 }),
+            (format!("{two}group g any\n"), E::MissingItem { line: 3, expected: "a member" }),
+            (format!("{two}group g any w1 w1\n"), E::MemberTwice { line: 3, name: name("w1") }),
+            (format!("{two}group g any w1\ngroup h any w1\n"), E::MemberTwice { line: 4, name: name("w1") }),
+            (format!("{two}group g any g\n"), E::UndefinedName { line: 3, name: name("g") }),
+            (format!("{two}group g 0 w1 w2\n"), E::ThresholdRange { line: 3, threshold: 0, members: 2 }),
+            (format!("{two}group g 3 w1 w2\n"), E::ThresholdRange { line: 3, threshold: 3, members: 2 }),
+            (
+                format!("{two}group g 01 w1 w2\n"),
+                E::ThresholdSyntax { line: 3, source: DecimalError::LeadingZero },
+            ),
+            (
+                format!("{two}group g most w1 w2\n"),
+                E::ThresholdSyntax { line: 3, source: DecimalError::NotADigit },
+            ),
+        ];
+        for (text, error) in cases {
+            assert_eq!(parse(&text), Err(error), "{text}");
+        }
+        let long = vec![b'\n'; MAX_POLICY_LEN + 1];
+        assert_eq!(Policy::parse(&long), Err(E::TooLong { found: long.len() }));
+    }
+
+    #[test]
+    fn limits() {
+        let logs: String = (0..=64).map(|i| format!("log {}\n", log(i))).collect();
+        let error = |what| Err(PolicyError::TooMany { line: 65, what, limit: 64 });
+        assert_eq!(parse(&logs), error("logs"));
+        let witnesses: String = (0..=64).map(|i| format!("witness w{i} {}\n", witness(i))).collect();
+        assert_eq!(parse(&witnesses), error("witnesses"));
+        // A chain of groups as deep as allowed.
+        let mut deep = format!("witness g0 {}\n", witness(1));
+        for i in 1..=64 {
+            deep += &format!("group g{i} all g{}\n", i - 1);
+        }
+        let policy = parse(&format!("{deep}quorum g64\n")).unwrap();
+        assert_eq!(met(&policy, &[("g0", 3)]), Some(3));
+        let error = PolicyError::TooMany { line: 66, what: "groups", limit: 64 };
+        assert_eq!(parse(&format!("{deep}group g65 all g64\nquorum g65\n")), Err(error));
+    }
+}

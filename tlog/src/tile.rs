@@ -291,3 +291,119 @@ impl FromStr for BundleId {
         canonical(id, id.path(), text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_of_the_specification() {
+        assert_eq!(TileId::new(0, 1_234_067, 256).unwrap().path(), "tile/0/x001/x234/067");
+        assert_eq!(TileId::new(0, 1_234_067, 8).unwrap().path(), "tile/0/x001/x234/067.p/8");
+        assert_eq!(BundleId::new(1_234_067, 8).unwrap().path(), "tile/entries/x001/x234/067.p/8");
+        // "A tree of size 70,000": 273 full tiles and one of 112, one full and one of 17, one of 1.
+        let tiles: Vec<TileId> = tiles_between(TreeSize::ZERO, TreeSize::new(70_000)).collect();
+        let widths = |level| {
+            let of_level = tiles.iter().filter(move |tile| tile.level() == level);
+            let full = of_level.clone().filter(|tile| !tile.is_partial()).count();
+            (full, of_level.filter(|tile| tile.is_partial()).map(|tile| tile.width()).collect::<Vec<_>>())
+        };
+        assert_eq!((widths(0), widths(1), widths(2)), ((273, vec![112]), (1, vec![17]), (0, vec![1])));
+        assert_eq!(tiles.len(), 273 + 1 + 1 + 1 + 1);
+        // "A tree of size 256": a full tile and a partial one of width 1.
+        let tiles: Vec<String> =
+            tiles_between(TreeSize::ZERO, TreeSize::new(256)).map(|tile| tile.path()).collect();
+        assert_eq!(tiles, ["tile/0/000", "tile/1/000.p/1"]);
+    }
+
+    #[test]
+    fn every_path_has_one_spelling() {
+        use TileError as E;
+        let cases = [
+            ("", E::Syntax),
+            ("tile", E::Syntax),
+            ("tile/0", E::Syntax),
+            ("/tile/0/000", E::Syntax),
+            ("tiles/0/000", E::Syntax),
+            ("tile/00/000", E::Level),
+            ("tile/64/000", E::Level),
+            ("tile/-1/000", E::Level),
+            ("tile/entries/000", E::Level),
+            ("tile/data/000", E::Level),
+            ("tile/0/", E::Index),
+            ("tile/0/0", E::Index),
+            ("tile/0/0000", E::Index),
+            ("tile/0/00a", E::Index),
+            ("tile/0/x000", E::Index),
+            ("tile/0/x000/001", E::Index),
+            ("tile/0/001/002", E::Index),
+            ("tile/0/x001/x002", E::Index),
+            ("tile/0/X001/002", E::Index),
+            ("tile/0/000/", E::Index),
+            ("tile/0/../000", E::Index),
+            ("tile/0/%30%30%30", E::Index),
+            ("tile/0/000.p/0", E::Width),
+            ("tile/0/000.p/256", E::Width),
+            ("tile/0/000.p/08", E::Width),
+            ("tile/0/000.p/", E::Width),
+            ("tile/0/000.p/1/", E::Width),
+            ("tile/0/000.p/1.p/1", E::Width),
+            ("tile/0/000.p", E::Index),
+            ("tile/8/000", E::BeyondAnyTree),
+            ("tile/63/000.p/1", E::BeyondAnyTree),
+            ("tile/0/x999/x999/x999/x999/x999/x999/999", E::BeyondAnyTree),
+        ];
+        for (path, error) in cases {
+            assert_eq!(path.parse::<TileId>(), Err(error), "{path}");
+        }
+        assert_eq!("tile/0/000".parse::<BundleId>(), Err(E::Syntax));
+        assert_eq!("tile/entries/x000/000".parse::<BundleId>(), Err(E::Index));
+        let long = format!("tile/0/{}000", "x001/".repeat(1000));
+        assert_eq!(long.parse::<TileId>(), Err(E::Syntax));
+    }
+
+    #[test]
+    fn bounds() {
+        // The last leaf of the largest tree, and the one after it.
+        let last = TreeSize::MAX_CHECKPOINT.get() / 256;
+        assert!(TileId::new(0, last, 255).is_ok());
+        assert_eq!(TileId::new(0, last, 256), Err(TileError::BeyondAnyTree));
+        assert_eq!(TileId::new(0, last + 1, 1), Err(TileError::BeyondAnyTree));
+        assert!(TileId::new(7, 0, 127).is_ok());
+        assert_eq!(TileId::new(7, 0, 128), Err(TileError::BeyondAnyTree));
+        assert_eq!(TileId::new(0, 0, 0), Err(TileError::Width));
+        assert_eq!(TileId::new(0, 0, 257), Err(TileError::Width));
+        assert_eq!(TileId::new(0, u64::MAX, 1), Err(TileError::BeyondAnyTree));
+        assert_eq!(BundleId::new(last + 1, 1), Err(TileError::BeyondAnyTree));
+        let widest = TileId::new(0, last, 255).unwrap();
+        assert_eq!(widest.path().parse(), Ok(widest));
+        assert!(widest.path().len() <= MAX_PATH_LEN);
+    }
+
+    #[test]
+    fn what_changes_between_two_sizes() {
+        let between = |old, new| -> Vec<String> {
+            tiles_between(TreeSize::new(old), TreeSize::new(new)).map(|tile| tile.path()).collect()
+        };
+        assert_eq!(between(5, 5), [""; 0]);
+        assert_eq!(between(6, 5), [""; 0]);
+        assert_eq!(between(5, 6), ["tile/0/000.p/6"]);
+        assert_eq!(between(255, 256), ["tile/0/000", "tile/1/000.p/1"]);
+        assert_eq!(between(256, 257), ["tile/0/001.p/1"]);
+        let bundles: Vec<String> =
+            bundles_between(TreeSize::new(255), TreeSize::new(513)).map(|bundle| bundle.path()).collect();
+        assert_eq!(bundles, ["tile/entries/000", "tile/entries/001", "tile/entries/002.p/1"]);
+        // Lazy: the first of very many, at once.
+        let first = tiles_between(TreeSize::ZERO, TreeSize::MAX_CHECKPOINT).next();
+        assert_eq!(first, Some(TileId::new(0, 0, 256).unwrap()));
+    }
+
+    #[test]
+    fn hashes_of_a_tile() {
+        let id = TileId::new(0, 0, 2).unwrap();
+        assert_eq!(id.hashes(&[7; 64]), Ok(vec![Hash::from_bytes([7; 32]); 2]));
+        for length in [0, 32, 63, 65, 96] {
+            assert_eq!(id.hashes(&vec![7; length]), Err(TileError::Length { found: length, expected: 64 }));
+        }
+    }
+}

@@ -249,3 +249,73 @@ pub fn inclusion_proof_tiles(index: LeafIndex, size: TreeSize) -> Vec<TileId> {
 pub fn consistency_proof_tiles(old: TreeSize, new: TreeSize) -> Vec<TileId> {
     if old == TreeSize::ZERO || old >= new { Vec::new() } else { tiles_of(consistency_spans(old, new), new) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::leaf_hash;
+    use crate::tile_builder::TileBuilder;
+    use std::collections::HashMap;
+
+    struct Store(HashMap<TileId, Vec<u8>>);
+
+    impl HashReader for Store {
+        type Error = &'static str;
+
+        fn tile(&self, id: TileId) -> Result<Vec<u8>, Self::Error> {
+            self.0.get(&id).cloned().ok_or("missing")
+        }
+    }
+
+    fn store(size: u32) -> (Store, TileBuilder) {
+        let mut builder = TileBuilder::new();
+        let tiles = builder.append((0..size).map(|i| leaf_hash(&i.to_be_bytes())));
+        (Store(tiles.into_iter().map(|tile| (tile.id, tile.data)).collect()), builder)
+    }
+
+    #[test]
+    fn only_published_tiles_are_read() {
+        // Exactly the planned tiles suffice, and each of them is needed.
+        let (all, builder) = store(70_000);
+        let size = builder.size();
+        let (index, old) = (LeafIndex::new(66_000), TreeSize::new(300));
+        let only = |ids: &[TileId]| Store(ids.iter().map(|id| (*id, all.0[id].clone())).collect());
+        let plan = inclusion_proof_tiles(index, size);
+        assert_eq!(inclusion_proof(&only(&plan), index, size), inclusion_proof(&all, index, size));
+        for missing in 0..plan.len() {
+            let mut some = plan.clone();
+            let id = some.remove(missing);
+            let error = inclusion_proof(&only(&some), index, size).unwrap_err();
+            assert_eq!(error, ReadError::Tile { id, source: "missing" });
+        }
+        let plan = consistency_proof_tiles(old, size);
+        assert_eq!(consistency_proof(&only(&plan), old, size), consistency_proof(&all, old, size));
+        assert_eq!(root(&only(&root_tiles(size)), size), Ok(builder.root()));
+    }
+
+    #[test]
+    fn what_does_not_exist() {
+        let (store, builder) = store(10);
+        let size = builder.size();
+        let index = LeafIndex::new(10);
+        let outside = ReadError::NoProof(ProofError::IndexOutOfTree { index, size });
+        assert_eq!(inclusion_proof(&store, index, size), Err(outside));
+        assert!(inclusion_proof_tiles(index, size).is_empty());
+        let old = TreeSize::new(11);
+        let reversed = ReadError::NoProof(ProofError::SizesReversed { old, new: size });
+        assert_eq!(consistency_proof(&store, old, size), Err(reversed));
+        assert_eq!(consistency_proof(&store, TreeSize::ZERO, size), Ok(ConsistencyProof::empty()));
+        assert_eq!(root(&store, TreeSize::ZERO), Ok(empty_root()));
+        let size = TreeSize::new(1 << 63);
+        assert_eq!(root(&store, size), Err(ReadError::TreeTooLarge { size }));
+    }
+
+    #[test]
+    fn a_tile_of_another_length_is_refused() {
+        let (mut store, builder) = store(10);
+        let id = TileId::in_tree(0, 0, builder.size()).unwrap();
+        store.0.insert(id, vec![0; 319]);
+        let source = TileError::Length { found: 319, expected: 320 };
+        assert_eq!(root(&store, builder.size()), Err(ReadError::Malformed { id, source }));
+    }
+}

@@ -240,3 +240,64 @@ impl std::str::FromStr for TlogProof {
         Self::parse(text.as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::{KeyAlgorithm, KeyName, SigningKey};
+    use crate::{TreeHead, TreeSize, leaf_hash};
+
+    fn checkpoint(log: &SigningKey, leaf: Hash) -> SignedNote {
+        let head = TreeHead { size: TreeSize::new(1), root: leaf };
+        Checkpoint::new("log", head).unwrap().sign(log).unwrap()
+    }
+
+    fn log() -> SigningKey {
+        SigningKey::from_seed(KeyName::new("log").unwrap(), KeyAlgorithm::Ed25519, &[1; 32]).unwrap()
+    }
+
+    fn proof(extra: Option<Vec<u8>>) -> Result<TlogProof, TlogProofError> {
+        let empty = InclusionProof::new(Vec::new()).unwrap();
+        TlogProof::new(extra, LeafIndex::new(0), empty, checkpoint(&log(), leaf_hash(b"entry")))
+    }
+
+    #[test]
+    fn the_largest_and_the_smallest() {
+        for extra in [None, Some(vec![1]), Some(vec![7; MAX_EXTRA_LEN])] {
+            let proof = proof(extra.clone()).unwrap();
+            assert_eq!(proof.unauthenticated_extra(), extra.as_deref());
+            assert_eq!(proof.to_string().parse(), Ok(proof));
+        }
+        for extra in [vec![], vec![7; MAX_EXTRA_LEN + 1]] {
+            assert_eq!(proof(Some(extra)), Err(TlogProofError::Extra));
+        }
+        let text = proof(Some(vec![7; MAX_EXTRA_LEN])).unwrap().to_string();
+        let longer = text.replace("extra ", "extra BwcH");
+        assert_eq!(longer.parse::<TlogProof>(), Err(TlogProofError::Extra));
+        let long = vec![b'c'; MAX_TLOG_PROOF_LEN + 1];
+        assert_eq!(TlogProof::parse(&long), Err(TlogProofError::TooLong { found: long.len() }));
+        assert_eq!(TlogProof::parse(b"c2sp\xff"), Err(TlogProofError::NotUtf8 { offset: 4 }));
+    }
+
+    #[test]
+    fn a_note_that_is_no_checkpoint() {
+        let note = crate::sign_note("log\n", &log()).unwrap().parse().unwrap();
+        let empty = InclusionProof::new(Vec::new()).unwrap();
+        let error = TlogProof::new(None, LeafIndex::new(0), empty, note);
+        assert!(matches!(error, Err(TlogProofError::CheckpointBody(_))));
+    }
+
+    #[test]
+    fn the_extra_data_is_not_believed() {
+        let policy = format!("log {}\nquorum none\n", log().verifier_key());
+        let policy = Policy::parse(policy.as_bytes()).unwrap();
+        let proof = proof(Some(b"entry".to_vec())).unwrap();
+        let verified = proof.verify(&leaf_hash(b"entry"), &policy).unwrap();
+        assert_eq!((verified.index().get(), verified.leaf()), (0, leaf_hash(b"entry")));
+        let error = proof.verify(&leaf_hash(b"another"), &policy).unwrap_err();
+        assert_eq!(error, TlogProofError::Inclusion(ProofError::RootMismatch));
+        let stranger = Policy::parse(b"quorum none\n").unwrap();
+        let error = proof.verify(&leaf_hash(b"entry"), &stranger).unwrap_err();
+        assert!(matches!(error, TlogProofError::Checkpoint(CheckpointError::UnknownLog { .. })));
+    }
+}

@@ -164,3 +164,121 @@ impl Policy {
         Ok(signatures.into_iter().filter_map(cosignature).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::{KeyAlgorithm, KeyName, SigningKey};
+    use crate::{TreeSize, cosignature, leaf_hash};
+
+    fn key(name: &str, algorithm: KeyAlgorithm) -> SigningKey {
+        let seed = *crate::Hash::sha256(name.as_bytes()).as_bytes();
+        SigningKey::from_seed(KeyName::new(name).unwrap(), algorithm, &seed).unwrap()
+    }
+
+    fn signed(origin: &str, log: &SigningKey, cosigners: &[(&str, u64)]) -> SignedNote {
+        let head = TreeHead { size: TreeSize::new(9), root: leaf_hash(b"root") };
+        let mut note = Checkpoint::new(origin, head).unwrap().sign(log).unwrap();
+        for (name, time) in cosigners {
+            let line =
+                cosignature::sign(&key(name, KeyAlgorithm::CosignatureV1), *time, note.text()).unwrap();
+            note = note.with_signature(&line).unwrap();
+        }
+        note
+    }
+
+    fn policy(log: &SigningKey, quorum: &str) -> Policy {
+        let mut text = format!("log {}\n", log.verifier_key());
+        for name in ["a", "b", "c"] {
+            let witness = key(name, KeyAlgorithm::CosignatureV1);
+            text += &format!("witness {name} {}\n", witness.verifier_key());
+        }
+        text += &format!("group two 2 a b c\nquorum {quorum}\n");
+        Policy::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_is_verified_is_what_was_signed() {
+        let log = key("log", KeyAlgorithm::Ed25519);
+        let policy = policy(&log, "two");
+        let verified = policy.verify_checkpoint(&signed("log", &log, &[("c", 30), ("a", 10)])).unwrap();
+        assert_eq!((verified.origin(), verified.head().size.get()), ("log", 9));
+        assert_eq!(verified.log_key(), log.verifier_key());
+        let names: Vec<_> =
+            verified.cosignatures().iter().map(|c| (c.witness().to_string(), c.timestamp())).collect();
+        assert_eq!(names, [("c".to_owned(), 30), ("a".to_owned(), 10)]);
+        assert_eq!(policy.quorum_time(&verified), Some(30));
+        let three = policy.verify_checkpoint(&signed("log", &log, &[("c", 30), ("a", 10), ("b", 20)]));
+        assert_eq!(policy.quorum_time(&three.unwrap()), Some(20));
+    }
+
+    #[test]
+    fn quorum_none_proves_no_time_but_a_bad_cosignature_still_refuses() {
+        let log = key("log", KeyAlgorithm::Ed25519);
+        let policy = policy(&log, "none");
+        assert!(policy.is_quorum_none());
+        let verified = policy.verify_checkpoint(&signed("log", &log, &[("a", 10)])).unwrap();
+        assert_eq!(verified.cosignatures().len(), 1);
+        assert_eq!(policy.quorum_time(&verified), None);
+        let note = signed("log", &log, &[]);
+        let other = signed("log2", &key("log2", KeyAlgorithm::Ed25519), &[("a", 10)]);
+        let moved = note.with_signature(&other.signatures()[1]).unwrap();
+        assert!(matches!(policy.verify_checkpoint(&moved), Err(CheckpointError::WitnessSignature(_))));
+    }
+
+    #[test]
+    fn a_log_speaks_for_its_own_origin_only() {
+        let (log, other) = (key("log", KeyAlgorithm::Ed25519), key("other", KeyAlgorithm::Ed25519));
+        let text = format!("log {}\nlog {}\nquorum none\n", log.verifier_key(), other.verifier_key());
+        let policy = Policy::parse(text.as_bytes()).unwrap();
+        // Listed, but signing for the other's origin.
+        let forged = signed("log", &other, &[]);
+        let missing = CheckpointError::MissingLogSignature { origin: "log".into() };
+        assert_eq!(policy.verify_checkpoint(&forged), Err(missing));
+        let unknown = CheckpointError::UnknownLog { origin: "third".into() };
+        assert_eq!(policy.verify_checkpoint(&signed("third", &log, &[])), Err(unknown));
+        // Both sign, as in a rotation: the key of the origin counts, the other is an unknown one.
+        let both = signed("log", &other, &[]);
+        let both = both.with_signature(&crate::sign_text(both.text(), &log).unwrap()).unwrap();
+        assert_eq!(policy.verify_checkpoint(&both).unwrap().log_key(), log.verifier_key());
+    }
+
+    #[test]
+    fn a_policy_without_logs_accepts_none() {
+        let log = key("log", KeyAlgorithm::Ed25519);
+        let policy = Policy::parse(b"quorum none\n").unwrap();
+        let unknown = CheckpointError::UnknownLog { origin: "log".into() };
+        assert_eq!(policy.verify_checkpoint(&signed("log", &log, &[])), Err(unknown));
+    }
+
+    #[test]
+    fn the_log_is_not_its_own_witness() {
+        let log = key("log", KeyAlgorithm::Ed25519);
+        // A cosignature with the log's key under the log's name is that of an unknown witness.
+        let policy = policy(&log, "a");
+        let note = signed("log", &log, &[("log", 10), ("d", 11)]);
+        assert_eq!(policy.verify_checkpoint(&note), Err(CheckpointError::NoQuorum { found: 0 }));
+    }
+
+    #[test]
+    fn another_policys_witnesses_do_not_count_for_the_time() {
+        let log = key("log", KeyAlgorithm::Ed25519);
+        let two = policy(&log, "two");
+        let verified = two.verify_checkpoint(&signed("log", &log, &[("a", 10), ("b", 20)])).unwrap();
+        let other = format!(
+            "log {}\nwitness a {}\nquorum a\n",
+            log.verifier_key(),
+            key("c", KeyAlgorithm::CosignatureV1).verifier_key()
+        );
+        let other = Policy::parse(other.as_bytes()).unwrap();
+        assert_eq!(other.quorum_time(&verified), None);
+    }
+
+    #[test]
+    fn a_signed_note_that_is_no_checkpoint() {
+        let log = key("log", KeyAlgorithm::Ed25519);
+        let note: SignedNote = crate::sign_note("log\nnine\n", &log).unwrap().parse().unwrap();
+        let error = policy(&log, "none").verify_checkpoint(&note);
+        assert_eq!(error, Err(CheckpointError::Body(CheckpointParseError::MissingLines { found: 2 })));
+    }
+}

@@ -1,5 +1,7 @@
 //! The same questions put to implementations that are not ours: `signed_note`, `tlog_tiles` and `sigsum`.
 
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a panic is how a test fails")]
+
 use std::convert::Infallible;
 
 use proptest::prelude::*;

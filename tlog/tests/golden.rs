@@ -1,5 +1,7 @@
 //! The vectors in `testdata/tlog`, made by an implementation that is not ours (`testdata/generate_tlog.py`).
 
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a panic is how a test fails")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;

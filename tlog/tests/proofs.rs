@@ -1,6 +1,8 @@
 //! Proofs of every size to 300 and of random sizes to 2^40, made from tiles and verified; and what a verifier must
 //! refuse.
 
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a panic is how a test fails")]
+
 use std::cell::Cell;
 use std::convert::Infallible;
 
