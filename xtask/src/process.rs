@@ -60,9 +60,13 @@ impl Runner {
             signal_hook::flag::register_usize(number, Arc::clone(&signal), value)
                 .with_context(|| format!("signal {number} could not be handled"))?;
         }
-        let guard =
-            ["/usr/bin/setpriv", "/bin/setpriv"].map(Path::new).into_iter().find(|path| path.exists());
-        Ok(Self { signal, guard })
+        Ok(Self { signal, guard: setpriv() })
+    }
+
+    /// Leaves the signals of the test process as they are.
+    #[cfg(test)]
+    pub(crate) fn for_test() -> Self {
+        Self { signal: Arc::new(AtomicUsize::new(0)), guard: setpriv() }
     }
 
     /// Fails once a signal has asked xtask to stop.
@@ -242,6 +246,10 @@ impl Drop for Group {
     }
 }
 
+fn setpriv() -> Option<&'static Path> {
+    ["/usr/bin/setpriv", "/bin/setpriv"].map(Path::new).into_iter().find(|path| path.exists())
+}
+
 /// The command line, for messages.
 fn describe(command: &Command) -> String {
     let program = Path::new(command.get_program());
@@ -261,12 +269,6 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
         command
-    }
-
-    fn runner() -> Runner {
-        // Not `Runner::new`: the signals of the test process stay as they are.
-        let guard = Some(Path::new("/usr/bin/setpriv")).filter(|path| path.exists());
-        Runner { signal: Arc::new(AtomicUsize::new(0)), guard }
     }
 
     /// Process ids that the script printed, once `count` of them are there.
@@ -300,18 +302,18 @@ mod tests {
 
     #[test]
     fn failure_is_an_error_that_names_the_command() {
-        let error = runner().run(&shell("exit 3")).unwrap_err().to_string();
+        let error = Runner::for_test().run(&shell("exit 3")).unwrap_err().to_string();
         assert!(error.contains("exit 3") && error.contains('3'), "{error}");
     }
 
     #[test]
     fn a_missing_program_is_an_error() {
-        assert!(runner().run(&Command::new("/nonexistent/program")).is_err());
+        assert!(Runner::for_test().run(&Command::new("/nonexistent/program")).is_err());
     }
 
     #[test]
     fn output_is_read_whatever_its_encoding() {
-        let text = runner().output(&shell("printf 'one\\n\\377two\\nlast'")).unwrap();
+        let text = Runner::for_test().output(&shell("printf 'one\\n\\377two\\nlast'")).unwrap();
         assert_eq!(text, "one\n\u{fffd}two\nlast\n");
     }
 
@@ -319,7 +321,7 @@ mod tests {
     fn environment_and_folder_reach_the_program() {
         let mut command = shell("echo $JIANZHEN_PROBE; pwd");
         command.env("JIANZHEN_PROBE", "here").current_dir("/");
-        assert_eq!(runner().output(&command).unwrap(), "here\n/\n");
+        assert_eq!(Runner::for_test().output(&command).unwrap(), "here\n/\n");
     }
 
     #[test]
@@ -331,7 +333,7 @@ mod tests {
             "trap 'exit 0' TERM; (trap '' TERM; while :; do sleep 1; done) & echo $! >>{0}; echo $$ >>{0}; wait",
             file.display()
         );
-        let group = runner().spawn(&shell(&script), Stdio::null(), Stdio::null()).unwrap();
+        let group = Runner::for_test().spawn(&shell(&script), Stdio::null(), Stdio::null()).unwrap();
         let pids = pids(&file, 2);
         drop(group);
         for pid in pids {
@@ -341,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_signal_ends_the_wait_and_the_program() {
-        let runner = runner();
+        let runner = Runner::for_test();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pids");
         let command = shell(&format!("echo $$ >>{}; sleep 1000", file.display()));

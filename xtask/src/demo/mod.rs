@@ -17,7 +17,7 @@ use crate::process::Runner;
 use crate::report;
 use crate::workspace::Workspace;
 use samples::Samples;
-use scratch::Scratch;
+use scratch::{Description, Scratch};
 use stack::{Programs, Stack};
 
 /// Where the demonstration lives.
@@ -39,8 +39,19 @@ pub(crate) fn run(workspace: &Workspace, runner: &Runner, options: &Options) -> 
     report::step("Starting the stack");
     let programs = Programs::find(&workspace.programs())?;
     let mut stack = Stack::start(runner, &programs, &scratch, &workspace.dist(), options.port)?;
-    let samples = Samples::make(workspace, runner, &stack)?;
-    let _description = scratch.describe(&json!({
+    let samples = Samples::make(&workspace.root().join("samples"), runner, &stack)?;
+    let _description = describe(&stack, &samples)?;
+    print(&stack, &samples);
+    loop {
+        runner.pause(Duration::from_millis(200))?;
+        stack.check()?;
+    }
+}
+
+/// Writes `demo.json`, from which scripts learn where everything is. Fields are only ever added.
+fn describe(stack: &Stack<'_>, samples: &Samples) -> anyhow::Result<Description> {
+    let programs = stack.programs();
+    stack.scratch().describe(&json!({
         "url": stack.url(),
         "trust": stack.trust(),
         "log_vkey": stack.log_vkey(),
@@ -53,15 +64,10 @@ pub(crate) fn run(workspace: &Workspace, runner: &Runner, options: &Options) -> 
             "unrelated": samples.unrelated,
             "evidence": samples.evidence,
         },
-    }))?;
-    print(&stack, &samples, &scratch);
-    loop {
-        runner.pause(Duration::from_millis(200))?;
-        stack.check()?;
-    }
+    }))
 }
 
-fn print(stack: &Stack<'_>, samples: &Samples, scratch: &Scratch) {
+fn print(stack: &Stack<'_>, samples: &Samples) {
     println!(
         "
 The page       {url}
@@ -84,7 +90,7 @@ Ctrl-C stops everything.",
         evidence = samples.evidence.display(),
         verify = stack.programs().verify.display(),
         trust = stack.trust().display(),
-        description = scratch.description().display(),
+        description = stack.scratch().description().display(),
     );
 }
 
@@ -92,4 +98,125 @@ Ctrl-C stops everything.",
 fn existing(path: PathBuf, what: &str) -> anyhow::Result<PathBuf> {
     std::fs::metadata(&path).with_context(|| format!("{what} {} is missing", path.display()))?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    /// Programs that behave as the real ones promise to, as far as the demonstration can see.
+    const SERVER: &str = r#"
+        case $1 in
+        init) echo "made a key"; echo "demo.jianzhen.invalid/log+00000000+AAAA"; mkdir "$3"; echo '{}' >"$3/trust.json" ;;
+        enrol) [ "$7" = c0ffee ] ;;
+        serve) echo starting; exec python3 "$(dirname "$0")/serve.py" "$9" ;;
+        esac"#;
+    const SERVE: &str = "
+import http.server, os, sys
+class Answers(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers()
+    def log_message(self, *ignored): pass
+server = http.server.HTTPServer(('127.0.0.1', 0), Answers)
+open(sys.argv[1] + '.new', 'w').write('http://127.0.0.1:%d/\\n' % server.server_port)
+os.rename(sys.argv[1] + '.new', sys.argv[1])
+server.serve_forever()
+";
+    const RECORDER: &str = r#"
+        case $1 in
+        init) echo '{"device_id":"demo-recorder-01","public_key":"c0ffee"}' ;;
+        record)
+            while [ $# -gt 1 ]; do case $2 in --input) input=$3 ;; --output) output=$3 ;; esac; shift; done
+            cp "$input" "$output"; echo evidence >"$output.evidence" ;;
+        esac"#;
+
+    struct Fixture {
+        folder: tempfile::TempDir,
+        programs: Programs,
+        scratch: Scratch,
+    }
+
+    impl Fixture {
+        fn new(server: &str, serve: &str) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let scripts =
+                [("jianzhen-server", server), ("jianzhen-recorder", RECORDER), ("jianzhen-verify", "")];
+            for (name, script) in scripts {
+                let path = folder.path().join(name);
+                fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            }
+            fs::write(folder.path().join("serve.py"), serve).unwrap();
+            let programs = Programs::find(folder.path()).unwrap();
+            let scratch = Scratch::prepare(&folder.path().join("demo")).unwrap();
+            Self { folder, programs, scratch }
+        }
+
+        fn start(&self, runner: &Runner) -> anyhow::Result<Stack<'_>> {
+            Stack::start(runner, &self.programs, &self.scratch, self.folder.path(), 0)
+        }
+    }
+
+    #[test]
+    fn the_description_says_where_everything_is_and_the_server_stops_with_the_stack() {
+        let runner = Runner::for_test();
+        let fixture = Fixture::new(SERVER, SERVE);
+        let mut stack = fixture.start(&runner).unwrap();
+        let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples");
+        let samples = Samples::make(&bundle, &runner, &stack).unwrap();
+        let description = describe(&stack, &samples).unwrap();
+        stack.check().unwrap();
+
+        let text = fs::read_to_string(fixture.scratch.description()).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for path in [
+            "/trust",
+            "/server_data",
+            "/bin/server",
+            "/bin/recorder",
+            "/bin/verify",
+            "/samples/sealed",
+            "/samples/altered",
+            "/samples/unrelated",
+            "/samples/evidence",
+        ] {
+            let named = value.pointer(path).and_then(|value| value.as_str()).unwrap_or_default();
+            assert!(Path::new(named).is_absolute() && Path::new(named).exists(), "{path}: {named:?}");
+        }
+        assert!(!stack.url().ends_with('/'), "{}", stack.url());
+        assert_eq!(value["url"], stack.url());
+        assert_eq!(value["log_vkey"], "demo.jianzhen.invalid/log+00000000+AAAA");
+        let different = |other: &Path| fs::read(other).unwrap() != fs::read(&samples.sealed).unwrap();
+        assert!(different(&samples.altered) && different(&samples.unrelated));
+
+        let url = stack.url().to_owned();
+        drop(description);
+        drop(stack);
+        assert!(!fixture.scratch.description().exists());
+        assert!(http::demand_success(&url, "/").is_err(), "the server outlived the stack");
+    }
+
+    #[test]
+    fn a_server_that_ends_at_its_start_is_reported_with_its_log() {
+        let server = SERVER.replace("echo starting", "echo 'address in use'; exit 1");
+        let error = Fixture::new(&server, SERVE).start(&Runner::for_test()).err().unwrap().to_string();
+        assert!(error.contains("address in use") && error.contains("--port 0"), "{error}");
+    }
+
+    #[test]
+    fn a_server_without_a_page_is_no_demonstration() {
+        let serve = SERVE.replace("200", "404");
+        let fixture = Fixture::new(SERVER, &serve);
+        assert!(fixture.start(&Runner::for_test()).is_err());
+        assert!(!fixture.scratch.description().exists());
+    }
+
+    #[test]
+    fn a_failing_enrolment_is_an_error() {
+        let server = SERVER.replace("c0ffee", "another key");
+        assert!(Fixture::new(&server, SERVE).start(&Runner::for_test()).is_err());
+    }
 }

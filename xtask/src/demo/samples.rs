@@ -8,7 +8,6 @@ use anyhow::{Context, ensure};
 use super::existing;
 use super::stack::Stack;
 use crate::process::Runner;
-use crate::workspace::Workspace;
 
 /// Absolute paths, all under the demonstration's folder.
 pub(super) struct Samples {
@@ -19,10 +18,9 @@ pub(super) struct Samples {
 }
 
 impl Samples {
-    /// Records the bundled video into the stack and derives the others.
-    pub(super) fn make(workspace: &Workspace, runner: &Runner, stack: &Stack<'_>) -> anyhow::Result<Self> {
-        let bundled =
-            |name: &str| existing(workspace.root().join("samples").join(name), "the bundled sample");
+    /// Records the video of the bundle (`samples/`) into the stack and derives the others.
+    pub(super) fn make(bundle: &Path, runner: &Runner, stack: &Stack<'_>) -> anyhow::Result<Self> {
+        let bundled = |name: &str| existing(bundle.join(name), "the bundled sample");
         let folder = stack.scratch().path("samples");
         fs::create_dir_all(&folder).with_context(|| format!("{} could not be made", folder.display()))?;
 
