@@ -93,7 +93,7 @@ proptest! {
     #[test]
     fn receipts(data in damaged(receipt())) {
         if let Ok(parsed) = TlogProof::parse(&data) {
-            prop_assert_eq!(parsed.to_string().as_bytes(), data);
+            prop_assert_eq!(parsed.to_string().into_bytes(), data);
         }
     }
 
@@ -109,7 +109,7 @@ proptest! {
     #[test]
     fn checkpoints(data in damaged(body())) {
         if let Ok(parsed) = Checkpoint::parse(text(&data)) {
-            prop_assert_eq!(parsed.to_string().as_bytes(), data);
+            prop_assert_eq!(parsed.to_string().into_bytes(), data);
         }
     }
 
@@ -123,17 +123,17 @@ proptest! {
     #[test]
     fn requests(data in damaged(REQUEST.to_owned() + &note())) {
         if let Ok(parsed) = AddCheckpoint::parse(&data) {
-            prop_assert_eq!(parsed.to_string().as_bytes(), data);
+            prop_assert_eq!(parsed.to_string().into_bytes(), data);
         }
     }
 
     #[test]
     fn keys(data in damaged(policy().split(' ').nth(1).unwrap().trim().to_owned()), secret in damaged(private_key())) {
         if let Ok(parsed) = text(&data).parse::<VerifierKey>() {
-            prop_assert_eq!(parsed.to_string().as_bytes(), data);
+            prop_assert_eq!(parsed.to_string().into_bytes(), data);
         }
         if let Ok(parsed) = text(&secret).parse::<SigningKey>() {
-            prop_assert_eq!(parsed.to_private_string().as_bytes(), secret);
+            prop_assert_eq!(parsed.to_private_string().to_string().into_bytes(), secret);
         }
     }
 
@@ -141,10 +141,10 @@ proptest! {
     fn addresses(tile in damaged("tile/3/x001/x234/067.p/8".to_owned()), bundle in damaged("tile/entries/x001/067.p/80".to_owned())) {
         for data in [&tile, &bundle] {
             if let Ok(parsed) = text(data).parse::<TileId>() {
-                prop_assert_eq!(parsed.path().as_bytes(), &data[..]);
+                prop_assert_eq!(parsed.path().into_bytes(), data.clone());
             }
             if let Ok(parsed) = text(data).parse::<BundleId>() {
-                prop_assert_eq!(parsed.path().as_bytes(), &data[..]);
+                prop_assert_eq!(parsed.path().into_bytes(), data.clone());
             }
         }
     }
