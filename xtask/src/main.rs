@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask setup | build | demo | test | check | ci`.
+//! The project's commands: `cargo xtask setup | build | demo | test | check | fuzz | ci`.
 //!
 //! A command does all the set-up it needs and nothing else; what is there already is found in milliseconds.
 //! Everything a command starts is in a process group of its own and is gone when the command is gone
@@ -9,6 +9,7 @@ mod cache;
 mod check;
 mod ci;
 mod demo;
+mod fuzz;
 mod process;
 mod report;
 mod setup;
@@ -43,6 +44,8 @@ enum Command {
     Test(test::Options),
     /// Format, clippy (native and wasm), documentation, dependencies.
     Check,
+    /// Fuzz every parser, on the stable toolchain.
+    Fuzz(fuzz::Options),
     /// What continuous integration runs: `check`, then `test`.
     Ci,
     /// Trunk's post-build hook; see Trunk.toml.
@@ -86,6 +89,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(options) => demo::run(&workspace, &runner, &options),
         Command::Test(options) => test::run(&workspace, &runner, &options),
         Command::Check => check::run(&workspace, &runner),
+        Command::Fuzz(options) => fuzz::run(&workspace, &runner, &options),
         Command::Ci => ci::run(&workspace, &runner),
         Command::TrunkHook { .. } => Ok(()), // invariant: handled above
     }

@@ -55,6 +55,11 @@ impl Workspace {
         self.root.join("dist")
     }
 
+    /// Where cargo builds.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// Where `cargo build --release` leaves the native programs.
     pub(crate) fn programs(&self) -> PathBuf {
         self.target.join("release")
