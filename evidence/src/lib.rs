@@ -7,6 +7,7 @@ mod cbor;
 mod commitment;
 mod entry;
 mod evidence_file;
+mod examination;
 mod ids;
 mod key;
 mod limits;
@@ -18,6 +19,7 @@ pub mod statement;
 mod submission;
 mod time;
 mod trust;
+mod verify;
 
 pub use cbor::{CborError, CborProblem};
 pub use commitment::{DisclosedField, DisclosedValue, Disclosure, DisclosureError, Position};
@@ -26,6 +28,7 @@ pub use evidence_file::{
     BuildError, EVIDENCE_MAGIC, EvidenceFile, EvidenceFileBuilder, EvidenceFileError, RECEIPT_INTERVAL_MS,
     Receipt, Sealed, encode_registry_section, parse_registry_section,
 };
+pub use examination::{Examination, LookupAnswer, Step};
 pub use ids::{Digest, KeyDigest, ParseIdError, RecordingId, Sequence};
 pub use key::{DeviceKey, PublicKey, PublicKeyError};
 pub use limits::{
@@ -46,3 +49,4 @@ pub use submission::{
 };
 pub use time::{MAX_SAFE_INTEGER, TimeOutOfRange, UnixMillis, UnixSeconds};
 pub use trust::{MAX_TRUST_LEN, Operator, Registrar, TrustError, TrustFile, TrustedLogs, Window};
+pub use verify::{Input, LookupOutcome, Observation, RootsObservation, SeenRoot, verify};

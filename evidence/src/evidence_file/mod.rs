@@ -64,18 +64,15 @@ impl Receipt {
 /// A parsed evidence file. **Unverified**: only [`verify`](crate::verify()) says what it proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvidenceFile {
-    /// The statements of the recording from sequence 0, or the one deposit. Never empty.
-    pub sealed: Vec<Sealed>,
-    /// Receipts and the places of the statements that they are for, ascending.
-    pub receipts: Vec<(Sequence, Receipt)>,
-    /// Enrolment of the signer, its revocations, and the newest registry snapshot.
-    pub registry: Vec<(Sealed, Receipt)>,
-    /// Disclosed facts and the places of the statements that commit to them, ascending.
-    pub disclosures: Vec<(Sequence, Disclosure)>,
-    /// Other statements by the same key for the same recording and place.
-    pub conflicts: Vec<(Sealed, Receipt)>,
-    /// Of a deposit, and only of one: the digests of its 1 MiB segments.
-    pub blocks: Vec<Digest>,
+    /// Never empty.
+    pub(crate) sealed: Vec<Sealed>,
+    /// Ascending.
+    pub(crate) receipts: Vec<(Sequence, Receipt)>,
+    pub(crate) registry: Vec<(Sealed, Receipt)>,
+    /// Ascending.
+    pub(crate) disclosures: Vec<(Sequence, Disclosure)>,
+    pub(crate) conflicts: Vec<(Sealed, Receipt)>,
+    pub(crate) blocks: Vec<Digest>,
 }
 
 impl EvidenceFile {
@@ -89,16 +86,51 @@ impl EvidenceFile {
         wire::encode(self)
     }
 
+    /// The statements of the recording from sequence 0, or the one deposit. Never empty.
+    pub fn sealed(&self) -> &[Sealed] {
+        &self.sealed
+    }
+
     /// The first statement: `start` of a recording, or the deposit, if the file is sound.
     pub fn first(&self) -> &Sealed {
         // invariant: `parse` and the builder refuse a file without statements
         &self.sealed[0]
     }
 
+    /// The place of the last statement, if the file is sound.
+    pub(crate) fn last_sequence(&self) -> Sequence {
+        Sequence::new((self.sealed.len() as u64).saturating_sub(1))
+    }
+
+    /// Receipts and the places of the statements that they are for, ascending.
+    pub fn receipts(&self) -> &[(Sequence, Receipt)] {
+        &self.receipts
+    }
+
     /// The receipt for the statement at `sequence`.
     pub fn receipt(&self, sequence: Sequence) -> Option<&Receipt> {
         let at = self.receipts.binary_search_by_key(&sequence, |(of, _)| *of).ok()?;
         self.receipts.get(at).map(|(_, receipt)| receipt)
+    }
+
+    /// Enrolment of the signer, its revocations, and the newest registry snapshot.
+    pub fn registry(&self) -> &[(Sealed, Receipt)] {
+        &self.registry
+    }
+
+    /// Disclosed facts and the places of the statements that commit to them, ascending.
+    pub fn disclosures(&self) -> &[(Sequence, Disclosure)] {
+        &self.disclosures
+    }
+
+    /// Other statements by the same key for the same recording and place.
+    pub fn conflicts(&self) -> &[(Sealed, Receipt)] {
+        &self.conflicts
+    }
+
+    /// Of a deposit, and only of one: the digests of its 1 MiB segments.
+    pub fn blocks(&self) -> &[Digest] {
+        &self.blocks
     }
 
     /// The same evidence without any personal disclosure.

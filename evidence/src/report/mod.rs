@@ -251,7 +251,7 @@ pub struct WitnessFacts {
 }
 
 /// Whom this verification believed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustFacts {
     /// SHA-256 of the trust file; none if there was none.

@@ -217,6 +217,8 @@ words! {
         UnknownVersion = "unknown-version",
         /// The evidence identifies no part of this file.
         OtherFile = "other-file",
+        /// The evidence is sound but ends before the file does: a recording that is still being sealed.
+        EvidenceIncomplete = "evidence-incomplete",
         /// The evidence is from a chain that the trust file does not know.
         OtherChain = "other-chain",
         /// The trust file could not be had.

@@ -1,0 +1,116 @@
+//! `continuity`: the statements form one unbroken recording, and nobody signed another version of it.
+
+use super::Check;
+use super::receipt::prove;
+use crate::evidence_file::{EvidenceFile, Sealed};
+use crate::ids::{Digest, Sequence};
+use crate::key::PublicKey;
+use crate::range::ByteRange;
+use crate::report::ReasonCode;
+use crate::segments_root;
+use crate::statement::{Deposit, End, Payload, Segment, Start};
+use crate::trust::TrustFile;
+
+pub(crate) fn check(file: &EvidenceFile, trust: &TrustFile, key: Option<&PublicKey>) -> Check {
+    let unbroken = match file.sealed.as_slice() {
+        [only] if matches!(only.statement.payload(), Payload::Deposit(_)) => check_deposit(file),
+        all => check_recording(all),
+    };
+    if let Err(reason) = unbroken {
+        return Check::Failed(reason);
+    }
+    let Some(key) = key else { return Check::NotChecked(ReasonCode::NotReached) };
+    if has_conflict(file, trust, key) {
+        return Check::Failed(ReasonCode::Conflict);
+    }
+    Check::Proven(ReasonCode::Unbroken)
+}
+
+fn check_deposit(file: &EvidenceFile) -> Result<(), ReasonCode> {
+    let Payload::Deposit(deposit) = file.first().statement.payload() else {
+        return Err(ReasonCode::SequenceBroken);
+    };
+    let root = segments_root(Deposit::blocks(deposit.length).zip(&file.blocks));
+    if root == deposit.root { Ok(()) } else { Err(ReasonCode::TotalsDiffer) }
+}
+
+/// A recording as far as it has been walked.
+struct Walk<'a> {
+    start: &'a Start,
+    previous: Digest,
+    next: Sequence,
+    total: u64,
+    segments: Vec<(ByteRange, Digest)>,
+}
+
+fn check_recording(all: &[Sealed]) -> Result<(), ReasonCode> {
+    let (first, rest) = all.split_first().ok_or(ReasonCode::SequenceBroken)?;
+    let Payload::Start(start) = first.statement.payload() else { return Err(ReasonCode::SequenceBroken) };
+    let mut walk = Walk {
+        start,
+        previous: first.statement.digest(),
+        next: Sequence::START.next(),
+        total: 0,
+        segments: Vec::new(),
+    };
+    for (place, sealed) in rest.iter().enumerate() {
+        walk.step(sealed)?;
+        match sealed.statement.payload() {
+            Payload::Segment(segment) => walk.segment(segment)?,
+            // Nothing follows `end`.
+            Payload::End(end) if place + 1 == rest.len() => walk.end(end)?,
+            _ => return Err(ReasonCode::SequenceBroken),
+        }
+    }
+    Ok(())
+}
+
+impl Walk<'_> {
+    fn step(&mut self, sealed: &Sealed) -> Result<(), ReasonCode> {
+        let payload = sealed.statement.payload();
+        let in_place =
+            payload.recording() == Some(self.start.recording) && payload.sequence() == Some(self.next);
+        if !in_place {
+            return Err(ReasonCode::SequenceBroken);
+        }
+        if payload.previous() != Some(self.previous) {
+            return Err(ReasonCode::ChainBroken);
+        }
+        self.previous = sealed.statement.digest();
+        self.next = self.next.next();
+        Ok(())
+    }
+
+    fn segment(&mut self, segment: &Segment) -> Result<(), ReasonCode> {
+        if segment.range.offset() != self.total {
+            return Err(ReasonCode::SegmentsNotTiled);
+        }
+        self.total = segment.range.end();
+        self.segments.push((segment.range, segment.digest));
+        Ok(())
+    }
+
+    fn end(&self, end: &End) -> Result<(), ReasonCode> {
+        let root = segments_root(self.segments.iter().map(|(range, digest)| (*range, digest)));
+        let fits =
+            end.total_length == self.total && end.segments == self.segments.len() as u64 && end.root == root;
+        if fits { Ok(()) } else { Err(ReasonCode::TotalsDiffer) }
+    }
+}
+
+/// Whether the same key has signed, and the chain holds, another statement for a place of this recording. What does
+/// not verify is passed over, so that nobody can frame a good recording with a forged conflict.
+fn has_conflict(file: &EvidenceFile, trust: &TrustFile, key: &PublicKey) -> bool {
+    let recording = file.first().statement.payload().recording();
+    file.conflicts.iter().any(|(sealed, receipt)| {
+        let payload = sealed.statement.payload();
+        let ours = payload
+            .sequence()
+            .and_then(|sequence| usize::try_from(sequence.get()).ok())
+            .and_then(|place| file.sealed.get(place));
+        ours.is_some_and(|ours| ours.statement.digest() != sealed.statement.digest())
+            && payload.recording() == recording
+            && sealed.statement.verify(key).is_ok()
+            && prove(sealed, receipt, trust).is_ok()
+    })
+}
