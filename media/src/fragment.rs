@@ -265,3 +265,100 @@ impl Run {
         Some(run)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bx(kind: &[u8; 4], payload: &[u8]) -> Vec<u8> {
+        let size = u32::try_from(payload.len() + 8).expect("small");
+        [&size.to_be_bytes()[..], kind, payload].concat()
+    }
+
+    fn words(words: &[u32]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_be_bytes()).collect()
+    }
+
+    /// A `traf` with a sample duration of 10 and these runs, each given by its words.
+    fn traf(track: u32, flags: u32, runs: &[&[u32]]) -> Vec<u8> {
+        let tfhd = bx(b"tfhd", &words(&[flags | 0x8, track, 10]));
+        let runs = runs.iter().flat_map(|run| bx(b"trun", &words(run)));
+        bx(b"traf", &tfhd.into_iter().chain(runs).collect::<Vec<_>>())
+    }
+
+    fn read(trafs: &[Vec<u8>]) -> Fragment {
+        parse(&trafs.concat(), 1000, None, &mut Clock::default()).expect("well-formed")
+    }
+
+    // Two samples of 50 bytes, with or without an offset.
+    const AT_100: &[u32] = &[0x201, 2, 100, 50, 50];
+    const IMPLIED: &[u32] = &[0x200, 2, 50, 50];
+
+    #[test]
+    fn data_of_runs_follows_each_other() {
+        assert_eq!(read(&[traf(1, 0, &[IMPLIED])]).data_end, 1100);
+        assert_eq!(read(&[traf(1, 0, &[AT_100])]).data_end, 1200);
+        assert_eq!(read(&[traf(1, 0, &[AT_100, IMPLIED])]).data_end, 1300);
+        assert_eq!(
+            read(&[traf(1, 0, &[AT_100, IMPLIED, AT_100])]).data_end,
+            1300,
+            "the furthest, not the last"
+        );
+    }
+
+    #[test]
+    fn data_of_tracks_follows_each_other_unless_it_counts_from_the_moof() {
+        assert_eq!(read(&[traf(1, 0, &[AT_100]), traf(2, 0, &[IMPLIED])]).data_end, 1300);
+        assert_eq!(read(&[traf(1, 0, &[AT_100]), traf(2, 0, &[AT_100])]).data_end, 1400);
+        assert_eq!(read(&[traf(1, 0x2_0000, &[AT_100]), traf(2, 0x2_0000, &[AT_100])]).data_end, 1200);
+    }
+
+    #[test]
+    fn runs_without_bytes_refer_to_nothing() {
+        assert_eq!(read(&[traf(1, 0, &[&[0x1, 5, 1_000_000]])]).data_end, 0);
+    }
+
+    #[test]
+    fn offsets_before_the_file_stay_at_its_start() {
+        assert_eq!(read(&[traf(1, 0, &[&[0x201, 1, 0x8000_0000, 7]])]).data_end, 7);
+    }
+
+    #[test]
+    fn composition_offsets_are_signed_in_version_1_only() {
+        let shown = |version: u32| {
+            let span = read(&[traf(1, 0, &[&[version << 24 | 0x800, 2, 0xffff_fff6, 20]])]).spans[0];
+            (span.begin_presentation, span.end_presentation)
+        };
+        assert_eq!(shown(1), (-10, 40));
+        assert_eq!(shown(0), (30, 0xffff_fff6 + 10));
+    }
+
+    #[test]
+    fn several_parts_of_a_track_are_one_span() {
+        let late = traf(1, 0, &[&[0x800, 1, 100]]);
+        let none = traf(1, 0, &[]);
+        let early = traf(1, 0, &[&[0x800, 1, 3]]);
+        let orders = [[&late, &none, &early], [&none, &late, &early], [&early, &late, &none]];
+        for parts in orders.map(|order| order.map(Clone::clone)) {
+            let fragment = read(&parts);
+            let [span] = fragment.spans[..] else { panic!("one track") };
+            assert_eq!((span.units, span.begin_presentation, span.end_presentation), (2, 3, 110));
+        }
+    }
+
+    #[test]
+    fn more_tracks_than_a_header_may_describe_are_refused() {
+        let parts: Vec<u8> = (1..=17).flat_map(|track| traf(track, 0, &[IMPLIED])).collect();
+        assert_eq!(parse(&parts, 0, None, &mut Clock::default()), Err(BadFragment));
+    }
+
+    #[test]
+    fn fields_cut_off_are_refused() {
+        for run in [&[][..], &[0], &[1, 1], &[4, 1], &[0x200, 2, 50], &[0xf00, u32::MAX, 0, 0, 0, 0]] {
+            let parts = traf(1, 0, &[run]);
+            assert_eq!(parse(&parts, 0, None, &mut Clock::default()), Err(BadFragment), "{run:?}");
+        }
+        let headless = bx(b"traf", &bx(b"trun", &words(IMPLIED)));
+        assert_eq!(parse(&headless, 0, None, &mut Clock::default()), Err(BadFragment));
+    }
+}

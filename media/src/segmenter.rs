@@ -176,4 +176,12 @@ mod tests {
         segmenter.push(&head, &mut Vec::new()).expect("well-formed so far");
         assert!(segmenter.held.capacity() <= 1024);
     }
+
+    #[test]
+    fn a_stream_longer_than_any_file_is_refused_before_it_is_taken() {
+        let mut segmenter = Segmenter::new(Purpose::Record);
+        segmenter.position = MAX_FILE_LEN - 1;
+        assert_eq!(segmenter.push(&[0; 2], &mut Vec::new()), Err(SegmentError::TooLong));
+        assert_eq!(segmenter.position(), MAX_FILE_LEN - 1);
+    }
 }

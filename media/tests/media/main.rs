@@ -2,5 +2,6 @@
 
 mod common;
 mod equivalence;
+mod header;
 mod real_files;
 mod rule;
