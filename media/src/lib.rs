@@ -18,6 +18,7 @@ pub mod blocks;
 pub mod boxes;
 pub mod classify;
 pub mod cut;
+pub mod found;
 pub mod fragment;
 pub mod movie;
 pub mod resync;
@@ -28,7 +29,7 @@ pub mod segmenter;
 pub use blocks::{DEPOSIT_SEGMENT_LEN, blocks};
 pub use boxes::FourCc;
 pub use classify::Unsuitable;
-pub use cut::{
+pub use found::{
     Ending, Event, Header, MAX_SEGMENTS, MediaTimes, Purpose, Segment, SegmentError, SegmentKind, Truncation,
 };
 pub use fragment::TrackSpan;

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use crate::cut::{Cutter, Ending, Event, Purpose, SegmentError};
+use crate::cut::Cutter;
+use crate::found::{Ending, Event, Purpose, SegmentError};
 
 /// How much is asked for at once, where the file has it. One round trip then usually brings the header and the body
 /// of a `moof`; a smaller number costs reads, a larger one bytes.

@@ -1,7 +1,8 @@
 //! Cutting a stream: bytes are pushed in chunks of any size, segments come out as soon as they are complete.
 
 use crate::boxes::MAX_FILE_LEN;
-use crate::cut::{Cutter, Ending, Event, Purpose, SegmentError};
+use crate::cut::Cutter;
+use crate::found::{Ending, Event, Purpose, SegmentError};
 
 /// Receives the bytes of a stream and what is found in them.
 ///

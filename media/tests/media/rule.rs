@@ -2,7 +2,8 @@
 
 use crate::common::*;
 use media::boxes::{BoxError, MAX_FILE_LEN};
-use media::cut::{MAX_MEDIA_MS, MAX_STRUCTURE_LEN};
+use media::cut::MAX_STRUCTURE_LEN;
+use media::found::MAX_MEDIA_MS;
 use media::{
     Event, FourCc, HeaderError, MAX_SEGMENTS, MediaTimes, Purpose, Resync, Scanner, SegmentError,
     SegmentKind, Segmenter, Truncation, Unsuitable,
