@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use evidence::{Event, EventKind, UnixMillis};
+use evidence::UnixMillis;
+use evidence::statement::{Event, EventKind};
 
 /// How far the wall clock may drift from the monotonic one between two readings before it counts as set by hand or by a
 /// time server. Slewing moves it by 0.5 ms a second at most.

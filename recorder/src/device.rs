@@ -132,7 +132,8 @@ impl Folder {
             }
             text => text.map_err(FileError::on("read", &path))?,
         };
-        serde_json::from_slice(&text).map_err(|error| DeviceError::Profile { path, reason: error.to_string() })
+        serde_json::from_slice(&text)
+            .map_err(|error| DeviceError::Profile { path, reason: error.to_string() })
     }
 }
 
@@ -266,10 +267,7 @@ mod tests {
     #[test]
     fn a_folder_without_init_and_a_mixed_one_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(
-            Device::open(folder.path()),
-            Err(DeviceError::Key(KeyFileError::Missing { .. }))
-        ));
+        assert!(matches!(Device::open(folder.path()), Err(DeviceError::Key(KeyFileError::Missing { .. }))));
         let (one, two) = (folder.path().join("1"), folder.path().join("2"));
         Device::init(&one, "one", None).unwrap();
         Device::init(&two, "two", None).unwrap();

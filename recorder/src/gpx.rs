@@ -106,20 +106,19 @@ impl Track {
         let mut reader = quick_xml::Reader::from_reader(text);
         let mut builder = Builder::default();
         loop {
-            let event = reader.read_event().map_err(|error| GpxError::Xml {
-                at: reader.error_position(),
-                reason: error.to_string(),
-            })?;
+            let event = reader
+                .read_event()
+                .map_err(|error| GpxError::Xml { at: reader.error_position(), reason: error.to_string() })?;
             match event {
-                Event::Start(tag) if tag.local_name().as_ref() == b"trkpt" => builder.open(&tag)?,
-                Event::Empty(tag) if tag.local_name().as_ref() == b"trkpt" => {
+                Event::Start(tag) if tag.local_name().as_ref() == "trkpt" => builder.open(&tag)?,
+                Event::Empty(tag) if tag.local_name().as_ref() == "trkpt" => {
                     builder.open(&tag)?;
                     builder.close()?;
                 }
-                Event::Start(tag) if tag.local_name().as_ref() == b"time" => builder.in_time = true,
+                Event::Start(tag) if tag.local_name().as_ref() == "time" => builder.in_time = true,
                 Event::Text(text) if builder.in_time => builder.time(text.as_ref()),
-                Event::End(tag) if tag.local_name().as_ref() == b"time" => builder.in_time = false,
-                Event::End(tag) if tag.local_name().as_ref() == b"trkpt" => builder.close()?,
+                Event::End(tag) if tag.local_name().as_ref() == "time" => builder.in_time = false,
+                Event::End(tag) if tag.local_name().as_ref() == "trkpt" => builder.close()?,
                 Event::Eof => break,
                 _ => {}
             }
@@ -175,8 +174,8 @@ impl Builder {
         if self.points.len() == MAX_POINTS {
             return Err(GpxError::TooMany);
         }
-        let lat = attribute(tag, b"lat").and_then(|text| degrees(&text, 90));
-        let lon = attribute(tag, b"lon").and_then(|text| degrees(&text, 180));
+        let lat = attribute(tag, "lat").and_then(|text| degrees(&text, 90));
+        let lon = attribute(tag, "lon").and_then(|text| degrees(&text, 180));
         let lat = lat.ok_or(GpxError::Point { point: self.number(), what: "lat" })?;
         let lon = lon.ok_or(GpxError::Point { point: self.number(), what: "lon" })?;
         self.open = Some((lat, lon));
@@ -184,8 +183,8 @@ impl Builder {
         Ok(())
     }
 
-    fn time(&mut self, text: &[u8]) {
-        self.open_time = std::str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok());
+    fn time(&mut self, text: &str) {
+        self.open_time = text.trim().parse().ok();
     }
 
     fn close(&mut self) -> Result<(), GpxError> {
@@ -203,9 +202,9 @@ impl Builder {
     }
 }
 
-fn attribute(tag: &BytesStart<'_>, name: &[u8]) -> Option<String> {
+fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
     let attribute = tag.try_get_attribute(name).ok()??;
-    String::from_utf8(attribute.value.into_owned()).ok()
+    Some(attribute.value.into_owned())
 }
 
 /// A decimal number of degrees as 1e-7 degrees, further digits dropped: a centimetre is enough.

@@ -81,10 +81,8 @@ impl Ledger {
         if entered == self.lines {
             return Ok(());
         }
-        let text = serde_json::to_vec(&entered).map_err(|error| LedgerError::Malformed {
-            path: self.path.clone(),
-            reason: error.to_string(),
-        })?;
+        let text = serde_json::to_vec(&entered)
+            .map_err(|error| LedgerError::Malformed { path: self.path.clone(), reason: error.to_string() })?;
         durable::replace(&self.path, &text, PRIVATE)?;
         self.lines = entered;
         Ok(())

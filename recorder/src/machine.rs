@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use evidence::{Digest, Event, EventKind, Percent, UnixMillis};
+use evidence::statement::{Event, EventKind, Percent};
+use evidence::{Digest, UnixMillis};
 use sha2::{Digest as _, Sha256};
 
 /// Below this charge the recording notes a low battery.
@@ -22,7 +23,8 @@ pub fn battery() -> Option<Percent> {
 }
 
 fn battery_in(supplies: &Path) -> Option<Percent> {
-    let mut folders: Vec<_> = fs::read_dir(supplies).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let mut folders: Vec<_> =
+        fs::read_dir(supplies).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     folders.sort();
     folders.iter().find_map(|folder| {
         let read = |name: &str| fs::read_to_string(folder.join(name)).map(|text| text.trim().to_owned()).ok();
@@ -118,7 +120,10 @@ mod tests {
         let percent = |number| Percent::try_from(number).ok();
         assert_eq!(watch.observe(at, percent(15), Some(LOW_STORAGE)), []);
         let low = watch.observe(at, percent(14), Some(LOW_STORAGE - 1));
-        assert_eq!(low.iter().map(|event| event.kind).collect::<Vec<_>>(), [EventKind::LowBattery, EventKind::StorageNearlyFull]);
+        assert_eq!(
+            low.iter().map(|event| event.kind).collect::<Vec<_>>(),
+            [EventKind::LowBattery, EventKind::StorageNearlyFull]
+        );
         assert_eq!(watch.observe(at, percent(13), Some(0)), []);
         assert_eq!(watch.observe(at, percent(80), None), []);
         assert_eq!(watch.observe(at, percent(3), None).len(), 1);

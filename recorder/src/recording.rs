@@ -3,13 +3,11 @@
 //! No I/O and no clock. The order of the caller is: bytes of the segment on the medium, statement from here, statement
 //! into the spool, and only then anywhere else.
 
+use evidence::statement::{ChainHead, End, EndReason, Event, Percent, Segment, Start, Timeline};
 use evidence::{
-    ByteRange, ChainHead, DeviceKey, Digest, End, EndReason, Event, Payload, Percent, RecordingId, Segment, Sequence,
-    Start, Statement, Timeline, UnixMillis, segments_root,
+    ByteRange, DeviceKey, Digest, Payload, RecordingId, Sequence, Statement, StatementError, UnixMillis,
+    segments_root,
 };
-
-/// How much of the file `head` covers.
-pub const HEAD_LEN: u64 = evidence::HEAD_LEN;
 
 /// What the caller knows about a segment; its place in the chain is added here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,18 +30,24 @@ pub struct SegmentFacts {
     pub chain_head: Option<ChainHead>,
     /// Commitment to the position.
     pub position: Option<Digest>,
-    /// SHA-256 of the first [`HEAD_LEN`] bytes, if this segment contains the last of them.
+    /// SHA-256 of the first [`HEAD_LEN`](evidence::HEAD_LEN) bytes, if this segment contains the last of them.
     pub head: Option<Digest>,
 }
 
-/// A segment that does not follow the one before it: a bug in the caller, which must not be signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("A segment at byte {found} cannot follow segments that end at byte {expected}.")]
-pub struct GapError {
-    /// Where it should begin.
-    pub expected: u64,
-    /// Where it begins.
-    pub found: u64,
+/// Why a statement cannot be signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignError {
+    /// A segment that does not follow the one before it: a bug in the caller, which must not be signed.
+    #[error("A segment at byte {found} cannot follow segments that end at byte {expected}.")]
+    Gap {
+        /// Where it should begin.
+        expected: u64,
+        /// Where it begins.
+        found: u64,
+    },
+    /// It says something that the specification does not allow.
+    #[error("The statement cannot be signed: {0}.")]
+    Statement(#[from] StatementError),
 }
 
 /// The state of a recording between two statements.
@@ -58,11 +62,13 @@ pub struct Recording {
 
 impl Recording {
     /// Signs `start`.
-    #[must_use]
-    pub fn start(start: Start, key: &DeviceKey) -> (Self, Statement) {
+    ///
+    /// # Errors
+    /// [`SignError::Statement`], for tracks whose parameters do not fit into a statement.
+    pub fn start(start: Start, key: &DeviceKey) -> Result<(Self, Statement), SignError> {
         let id = start.recording;
-        let statement = Statement::sign(Payload::Start(start), key);
-        (Self::after_start(id, &statement), statement)
+        let statement = Statement::sign(&Payload::Start(start), key)?;
+        Ok((Self::after_start(id, &statement), statement))
     }
 
     /// The state after a `start` that was signed before.
@@ -106,7 +112,7 @@ impl Recording {
     ///
     /// # Errors
     /// When it does not begin where the one before it ends.
-    pub fn segment(&mut self, facts: SegmentFacts, key: &DeviceKey) -> Result<Statement, GapError> {
+    pub fn segment(&mut self, facts: SegmentFacts, key: &DeviceKey) -> Result<Statement, SignError> {
         let segment = Segment {
             recording: self.id,
             sequence: self.next,
@@ -124,7 +130,7 @@ impl Recording {
             head: facts.head,
         };
         self.check_place(segment.range)?;
-        let statement = Statement::sign(Payload::Segment(segment.clone()), key);
+        let statement = Statement::sign(&Payload::Segment(segment.clone()), key)?;
         self.advance(&segment, statement.digest());
         Ok(statement)
     }
@@ -133,15 +139,23 @@ impl Recording {
     ///
     /// # Errors
     /// When it does not follow.
-    pub fn after_segment(&mut self, segment: &Segment, statement: &Statement) -> Result<(), GapError> {
+    pub fn after_segment(&mut self, segment: &Segment, statement: &Statement) -> Result<(), SignError> {
         self.check_place(segment.range)?;
         self.advance(segment, statement.digest());
         Ok(())
     }
 
     /// Signs `end`.
-    #[must_use]
-    pub fn end(&self, reason: EndReason, capture_end: UnixMillis, head: Option<Digest>, key: &DeviceKey) -> Statement {
+    ///
+    /// # Errors
+    /// [`SignError::Statement`]
+    pub fn end(
+        &self,
+        reason: EndReason,
+        capture_end: UnixMillis,
+        head: Option<Digest>,
+        key: &DeviceKey,
+    ) -> Result<Statement, SignError> {
         let end = End {
             recording: self.id,
             sequence: self.next,
@@ -153,12 +167,12 @@ impl Recording {
             root: segments_root(self.segments.iter().map(|(range, digest)| (*range, digest))),
             head: head.filter(|_| !self.head_stated),
         };
-        Statement::sign(Payload::End(end), key)
+        Ok(Statement::sign(&Payload::End(end), key)?)
     }
 
-    fn check_place(&self, range: ByteRange) -> Result<(), GapError> {
+    fn check_place(&self, range: ByteRange) -> Result<(), SignError> {
         let (expected, found) = (self.signed_length(), range.offset());
-        if expected == found { Ok(()) } else { Err(GapError { expected, found }) }
+        if expected == found { Ok(()) } else { Err(SignError::Gap { expected, found }) }
     }
 
     fn advance(&mut self, segment: &Segment, digest: Digest) {

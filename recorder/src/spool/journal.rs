@@ -81,33 +81,17 @@ pub(crate) struct Torn(pub(crate) u64);
 impl Journal {
     /// Creates an empty journal. The caller syncs the folder once it has made everything in it.
     pub(crate) fn create(path: &Path) -> Result<Self, JournalError> {
-        let file = options()
-            .create_new(true)
-            .mode(PRIVATE)
-            .open(path)
-            .map_err(FileError::on("create", path))?;
+        let file =
+            options().create_new(true).mode(PRIVATE).open(path).map_err(FileError::on("create", path))?;
         Ok(Self { file, path: path.to_owned(), committed: 0, poisoned: false })
     }
 
     /// Opens a journal, hands each committed payload and its place to `visit`, and cuts off a torn frame.
-    pub(crate) fn open(
-        path: &Path,
-        mut visit: impl FnMut(Place, &[u8]),
-    ) -> Result<(Self, Torn), JournalError> {
+    pub(crate) fn open(path: &Path, visit: impl FnMut(Place, &[u8])) -> Result<(Self, Torn), JournalError> {
         let file = options().open(path).map_err(FileError::on("open", path))?;
-        let length = file.metadata().map_err(FileError::on("read", path))?.len();
-        let mut committed = 0;
-        let mut payload = Vec::new();
-        while let Some(place) =
-            frame_at(&file, committed, length, &mut payload).map_err(FileError::on("read", path))?
-        {
-            visit(place, &payload);
-            committed = place.offset + u64::from(place.len);
-        }
-        let torn = length - committed;
+        let (committed, torn) = scan(&file, path, visit)?;
         if torn > 0 {
-            let later = intact_frame_after(&file, committed, length).map_err(FileError::on("read", path))?;
-            if later {
+            if intact_frame_after(&file, committed, committed + torn).map_err(FileError::on("read", path))? {
                 return Err(JournalError::Damaged { path: path.to_owned(), offset: committed });
             }
             file.set_len(committed).map_err(FileError::on("cut the torn end of", path))?;
@@ -115,6 +99,12 @@ impl Journal {
         // What was read may so far be in memory only (the process died, not the machine); it is about to be relied on.
         file.sync_all().map_err(FileError::on("sync", path))?;
         Ok((Self { file, path: path.to_owned(), committed, poisoned: false }, Torn(torn)))
+    }
+
+    /// Hands each committed payload to `visit` and changes nothing: for looking on while another process appends.
+    pub(crate) fn peek(path: &Path, mut visit: impl FnMut(&[u8])) -> Result<(), JournalError> {
+        let file = File::open(path).map_err(FileError::on("open", path))?;
+        scan(&file, path, |_, payload| visit(payload)).map(drop)
     }
 
     /// Appends a frame and returns when it is on the medium. After an error it does not count as committed.
@@ -152,9 +142,7 @@ impl Journal {
     /// The payload at a place that this journal gave out.
     pub(crate) fn read(&self, place: Place) -> Result<Vec<u8>, JournalError> {
         let mut payload = vec![0; place.len()];
-        self.file
-            .read_exact_at(&mut payload, place.offset)
-            .map_err(FileError::on("read", &self.path))?;
+        self.file.read_exact_at(&mut payload, place.offset).map_err(FileError::on("read", &self.path))?;
         Ok(payload)
     }
 
@@ -173,6 +161,20 @@ impl Journal {
         }
         Ok(())
     }
+}
+
+/// Visits the intact frames from the start; gives their length and that of what follows.
+fn scan(file: &File, path: &Path, mut visit: impl FnMut(Place, &[u8])) -> Result<(u64, u64), JournalError> {
+    let length = file.metadata().map_err(FileError::on("read", path))?.len();
+    let mut committed = 0;
+    let mut payload = Vec::new();
+    while let Some(place) =
+        frame_at(file, committed, length, &mut payload).map_err(FileError::on("read", path))?
+    {
+        visit(place, &payload);
+        committed = place.offset + u64::from(place.len);
+    }
+    Ok((committed, length - committed))
 }
 
 fn options() -> OpenOptions {

@@ -18,7 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use about::{About, Subject};
-pub use journal::{JournalError, MAX_PAYLOAD};
+pub use journal::JournalError;
 pub use spooled::{Counts, SealedAs, Spooled, SpooledError};
 
 use crate::durable::{FileError, create_folders, sync_folder};
@@ -47,6 +47,12 @@ impl Spool {
             }
         }
         Ok(spool)
+    }
+
+    /// The spool in `folder` as it is, for looking on; nothing is created or removed.
+    #[must_use]
+    pub fn look(folder: PathBuf) -> Self {
+        Self { folder }
     }
 
     /// Ids of what is spooled, in no particular order.

@@ -155,18 +155,35 @@ impl Spooled {
         }
         let mut waiting: BTreeMap<u64, Option<Instant>> =
             (0..places.len() as u64).map(|sequence| (sequence, None)).collect();
-        let (receipts, _torn) = Journal::open(&path.join(RECEIPTS), |_, frame| match split_receipts(frame) {
-            Some(receipts) => receipts.iter().for_each(|receipt| {
-                bad |= receipt.sequence >= places.len() as u64;
-                waiting.remove(&receipt.sequence);
-            }),
-            None => bad = true,
-        })?;
+        let (receipts, _torn) =
+            Journal::open(&path.join(RECEIPTS), |_, frame| match split_receipts(frame) {
+                Some(receipts) => receipts.iter().for_each(|receipt| {
+                    bad |= receipt.sequence >= places.len() as u64;
+                    waiting.remove(&receipt.sequence);
+                }),
+                None => bad = true,
+            })?;
         if bad {
             return Err(SpooledError::Form { path: path.to_owned() });
         }
         let id = folder_name(path);
         Ok(Some(Self { id, path: path.to_owned(), about, statements, receipts, places, waiting }))
+    }
+
+    /// Looks at a spooled recording without touching it, also while another process records it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn peek(path: &Path) -> Result<(About, Counts), SpooledError> {
+        let about = read_about(&path.join(ABOUT))?;
+        let mut counts = Counts::default();
+        Journal::peek(&path.join(STATEMENTS), |_| counts.signed += 1)?;
+        Journal::peek(&path.join(RECEIPTS), |frame| {
+            counts.sealed += split_receipts(frame).map_or(0, |receipts| receipts.len() as u64);
+        })?;
+        // Receipts may have come while the statements were being counted.
+        counts.signed = counts.signed.max(counts.sealed);
+        Ok((about, counts))
     }
 
     /// The recording's id in hexadecimal, which names its folder.

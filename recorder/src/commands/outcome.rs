@@ -1,0 +1,67 @@
+//! How a run ends, and the steps that every sending command ends with.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::background::Background;
+use crate::session::Session;
+
+/// BSD `EX_TEMPFAIL`: try again later.
+const NOT_SEALED_YET: u8 = 75;
+
+/// How a run ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is sealed and every evidence file written.
+    Done,
+    /// Safe in the spool, not all sealed.
+    Waiting,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::SUCCESS,
+            Outcome::Waiting => Self::from(NOT_SEALED_YET),
+        }
+    }
+}
+
+/// Waits for receipts, writes what evidence files it can, and says how things stand.
+///
+/// # Errors
+/// When the newest checkpoint cannot be kept, or the sending thread died.
+pub(super) fn settle(
+    session: &Session,
+    background: Background,
+    patience: Duration,
+) -> anyhow::Result<Outcome> {
+    let waited = session.wait_until_sealed(&background, patience);
+    let sender = background.stop().ok_or_else(|| {
+        anyhow::anyhow!("The sending thread died; nothing is lost: run `jianzhen-recorder flush`.")
+    })?;
+    session.latest.save()?;
+    let mut outcome = Outcome::Done;
+    let finished = session.finish_complete(sender.service());
+    session.display.finish();
+    for written in finished {
+        match written {
+            Ok(path) => println!("Evidence file: {}", path.display()),
+            Err(error) => {
+                outcome = Outcome::Waiting;
+                eprintln!("{error}");
+            }
+        }
+    }
+    let counts = session.outbox.counts();
+    if counts.waiting() > 0 {
+        outcome = Outcome::Waiting;
+        let reason = waited.trouble.map_or_else(String::new, |trouble| format!(" {trouble}"));
+        eprintln!(
+            "{} of {} statements wait to be sealed; they are safe in the spool.{reason} Run `jianzhen-recorder flush` later.",
+            counts.waiting(),
+            counts.signed
+        );
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,261 @@
+//! Sending what is spooled and taking in the receipts. A statement leaves the spool by one door: its receipt has been
+//! verified here and is on the medium.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use evidence::{Entry, MAX_SUBMISSION_LEN, MAX_SUBMISSIONS, Outcome, Statement, Submission};
+use tlog::LeafIndex;
+
+use crate::checkpoint::SplitView;
+use crate::latest_head::LatestHead;
+use crate::outbox::{Outbox, Shared, locked};
+use crate::receipts::{ReceiptError, ReceiptVerifier};
+use crate::service::{Service, ServiceError};
+use crate::spool::{SealedAs, SpooledError};
+
+/// How soon a pending statement is asked for again.
+const PENDING_PAUSE: Duration = Duration::from_millis(500);
+
+/// How soon a refused statement is offered again: the key may be enrolled meanwhile.
+const REFUSED_PAUSE: Duration = Duration::from_secs(30);
+
+/// Why a round of sending failed. The spool is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The service.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// The spool.
+    #[error(transparent)]
+    Spool(#[from] SpooledError),
+    /// What is spooled is not a statement; its checksum says that we wrote it so.
+    #[error("Statement {sequence} of recording {recording} in the spool cannot be read: {reason}.")]
+    Unreadable {
+        /// The recording.
+        recording: String,
+        /// Its sequence.
+        sequence: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A receipt that proves nothing.
+    #[error(
+        "The server at {server} sent a receipt for statement {sequence} that does not verify: {source} The statement stays in the spool."
+    )]
+    Receipt {
+        /// Base address.
+        server: String,
+        /// The statement.
+        sequence: u64,
+        /// What is wrong.
+        source: ReceiptError,
+    },
+    /// Two histories.
+    #[error(transparent)]
+    SplitView(#[from] SplitView),
+}
+
+impl SendError {
+    /// Whether the service is just not there.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Service(error) if error.is_away())
+    }
+
+    /// How long to leave the service alone, if it says so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Service(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+}
+
+/// A statement that the service does not want.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The recording.
+    pub recording: String,
+    /// Its sequence.
+    pub sequence: u64,
+    /// The stable code.
+    pub code: String,
+    /// The service's sentence.
+    pub detail: String,
+}
+
+/// What one round brought.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Statements submitted.
+    pub sent: usize,
+    /// Statements sealed.
+    pub sealed: usize,
+    /// Statements refused.
+    pub refused: Vec<Refusal>,
+    /// Time from signature to verified receipt, of the newest one sealed.
+    pub delay: Option<Duration>,
+}
+
+/// Sends the outbox, one request a round.
+pub struct Sender {
+    service: Service,
+    verifier: Arc<ReceiptVerifier>,
+    latest: LatestHead,
+    outbox: Arc<Outbox>,
+    /// Statements not to be offered again before the time given.
+    paused: HashMap<(String, u64), Instant>,
+}
+
+struct Item {
+    shared: Shared,
+    recording: String,
+    sequence: u64,
+    statement: Statement,
+}
+
+impl Sender {
+    /// A sender to one service.
+    #[must_use]
+    pub fn new(
+        service: Service,
+        verifier: Arc<ReceiptVerifier>,
+        latest: LatestHead,
+        outbox: Arc<Outbox>,
+    ) -> Self {
+        Self { service, verifier, latest, outbox, paused: HashMap::new() }
+    }
+
+    /// The service.
+    #[must_use]
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Forgets all pauses: everything that waits is offered in the next rounds.
+    pub fn resume_all(&mut self) {
+        self.paused.clear();
+    }
+
+    /// Submits what fits into one request and takes in the outcomes.
+    ///
+    /// # Errors
+    /// [`SendError`]; receipts that did verify are kept nevertheless.
+    pub fn round(&mut self) -> Result<Round, SendError> {
+        let (items, body) = self.collect()?;
+        if items.is_empty() {
+            return Ok(Round::default());
+        }
+        let outcomes = self.service.submit(body, items.len())?;
+        self.take_in(&items, outcomes)
+    }
+
+    fn collect(&mut self) -> Result<(Vec<Item>, Vec<u8>), SendError> {
+        let now = Instant::now();
+        self.paused.retain(|_, until| *until > now);
+        let (mut items, mut body) = (Vec::new(), Vec::new());
+        for shared in self.outbox.items() {
+            let spooled = locked(&shared);
+            for (sequence, length) in spooled.waiting() {
+                if items.len() == MAX_SUBMISSIONS || body.len() + length > MAX_SUBMISSION_LEN {
+                    break;
+                }
+                if self.paused.contains_key(&(spooled.id().to_owned(), sequence)) {
+                    continue;
+                }
+                let bytes = spooled.submission(sequence)?;
+                let recording = spooled.id().to_owned();
+                let statement = parse(&bytes).map_err(|reason| SendError::Unreadable {
+                    recording: recording.clone(),
+                    sequence,
+                    reason,
+                })?;
+                body.extend_from_slice(&bytes);
+                items.push(Item { shared: Arc::clone(&shared), recording, sequence, statement });
+            }
+        }
+        Ok((items, body))
+    }
+
+    fn take_in(&mut self, items: &[Item], outcomes: Vec<Outcome>) -> Result<Round, SendError> {
+        let mut round = Round { sent: items.len(), ..Round::default() };
+        let mut failure = None;
+        let mut sealed: Vec<(&Item, SealedAs)> = Vec::new();
+        for (item, outcome) in items.iter().zip(outcomes) {
+            match outcome {
+                Outcome::Sealed { index, sealed_at, receipt } => {
+                    match self.verify(item, index, sealed_at, receipt.as_bytes()) {
+                        Ok(receipt) => sealed.push((item, receipt)),
+                        Err(error) => {
+                            self.pause(item, REFUSED_PAUSE);
+                            failure.get_or_insert(error);
+                        }
+                    }
+                }
+                Outcome::Pending => self.pause(item, PENDING_PAUSE),
+                Outcome::Refused { code, detail } => {
+                    self.pause(item, REFUSED_PAUSE);
+                    let recording = item.recording.clone();
+                    let detail = detail.chars().filter(|c| !c.is_control()).collect();
+                    round.refused.push(Refusal { recording, sequence: item.sequence, code, detail });
+                }
+            }
+        }
+        self.store(&sealed, &mut round)?;
+        failure.map_or(Ok(round), Err)
+    }
+
+    fn verify(
+        &self,
+        item: &Item,
+        index: LeafIndex,
+        sealed_at: evidence::UnixSeconds,
+        receipt: &[u8],
+    ) -> Result<SealedAs, SendError> {
+        let entry = Entry::sealing(&item.statement, sealed_at);
+        let inclusion = self.verifier.verify(&entry, index, receipt).map_err(|source| {
+            SendError::Receipt { server: self.service.url().to_string(), sequence: item.sequence, source }
+        })?;
+        self.latest.observe(inclusion.checkpoint())?;
+        Ok(SealedAs {
+            sequence: item.sequence,
+            index: index.get(),
+            sealed_at: sealed_at.get(),
+            receipt: receipt.to_vec(),
+        })
+    }
+
+    /// One write a recording, not one a receipt.
+    fn store(&self, sealed: &[(&Item, SealedAs)], round: &mut Round) -> Result<(), SendError> {
+        for of_one in sealed.chunk_by(|(a, _), (b, _)| Arc::ptr_eq(&a.shared, &b.shared)) {
+            let Some((item, _)) = of_one.last() else { continue };
+            let mut spooled = locked(&item.shared);
+            let signed_at = spooled.signed_at(item.sequence);
+            let receipts: Vec<SealedAs> = of_one.iter().map(|(_, receipt)| receipt.clone()).collect();
+            spooled.seal(&receipts)?;
+            round.sealed += receipts.len();
+            round.delay = round.delay.or(signed_at.map(|signed_at| signed_at.elapsed()));
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self, item: &Item, pause: Duration) {
+        self.paused.insert((item.recording.clone(), item.sequence), Instant::now() + pause);
+    }
+}
+
+/// The one submission that a spool record holds.
+pub(crate) fn parse_submission(bytes: &[u8]) -> Result<Submission, String> {
+    let mut parsed = Submission::parse_all(bytes).map_err(|error| error.to_string())?;
+    match (parsed.pop(), parsed.is_empty()) {
+        (Some(submission), true) => submission.map_err(|error| error.to_string()),
+        _ => Err("it is not one submission".to_owned()),
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Statement, String> {
+    Ok(parse_submission(bytes)?.statement)
+}
