@@ -1,0 +1,80 @@
+//! The command line.
+
+mod client;
+mod enrol;
+mod fsck;
+mod init;
+mod reindex;
+mod revoke;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::store::Store;
+
+/// Seals statements of recorders into a public log and helps everybody to verify them.
+#[derive(Debug, Parser)]
+#[command(name = "jianzhen-server", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make keys, database, config.toml and trust.json of a new service
+    Init(init::Init),
+    /// Run the service
+    Serve(serve::Serve),
+    /// Enrol the key of a device or of an account
+    Enrol(enrol::Enrol),
+    /// Revoke a key
+    Revoke(revoke::Revoke),
+    /// Derive everything again from the stored entries and say what disagrees (exit code 1); the service must not run
+    Fsck(Offline),
+    /// Build the lookup index again from the stored entries; the service must not run
+    Reindex(Offline),
+}
+
+/// A command on the data directory of a service that does not run.
+#[derive(Debug, Args)]
+struct Offline {
+    /// The data directory
+    #[arg(long, value_name = "DIR", env = "JIANZHEN_DATA")]
+    data: PathBuf,
+}
+
+impl Cli {
+    /// Does what the command line says.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("The asynchronous runtime cannot be started")?;
+        runtime.block_on(async {
+            match self.command {
+                Command::Init(init) => init.run().await,
+                Command::Serve(serve) => serve.run().await,
+                Command::Enrol(enrol) => enrol.run().await,
+                Command::Revoke(revoke) => revoke.run().await,
+                Command::Fsck(offline) => fsck::run(&DataDir::new(offline.data)).await,
+                Command::Reindex(offline) => reindex::run(&DataDir::new(offline.data)).await,
+            }
+        })
+    }
+}
+
+/// Opens an initialised data directory: its settings and its database.
+async fn open(data: &DataDir) -> anyhow::Result<(Config, Store)> {
+    let config = Config::load(&data.config())?;
+    let store = Store::open(&data.database())
+        .await
+        .with_context(|| format!("The database {} cannot be opened", data.database().display()))?;
+    Ok((config, store))
+}

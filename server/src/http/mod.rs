@@ -1,0 +1,80 @@
+//! The HTTP surface, `docs/spec/http.md`. The router is a function of its state; tests call it in process.
+
+mod evidence;
+pub mod headers;
+mod limits;
+mod log;
+mod operations;
+mod page;
+mod problem;
+mod statements;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+
+pub use self::headers::SecurityHeaders;
+pub use self::limits::Places;
+pub use self::problem::{Code, Problem};
+use crate::config::Limits;
+use crate::metrics::ResponseLabels;
+use crate::page::Page;
+use crate::service::Service;
+
+/// What handlers work with.
+#[derive(Clone)]
+pub struct App {
+    service: Arc<Service>,
+    page: Arc<Page>,
+    submissions: Places,
+    lookups: Places,
+    body_timeout: Duration,
+}
+
+/// The whole surface.
+pub fn router(service: Arc<Service>, page: Page, limits: &Limits, headers: SecurityHeaders) -> Router {
+    let app = App {
+        service: service.clone(),
+        page: Arc::new(page),
+        submissions: Places::new(limits.submissions.get()),
+        lookups: Places::new(limits.lookups.get()),
+        body_timeout: limits.body_timeout(),
+    };
+    // Operators must be able to ask how an overloaded service does.
+    let operations = Router::new()
+        .route("/healthz", get(operations::healthz))
+        .route("/readyz", get(operations::readyz))
+        .route("/metrics", get(operations::metrics));
+    let public = Router::new()
+        .route("/api/v1/statements", post(statements::submit))
+        .route("/api/v1/evidence/lookup", post(evidence::lookup))
+        .route("/api/v1/enrolments/{kid}", get(evidence::enrolment))
+        .route("/api/v1/chain", get(operations::chain))
+        .route("/api/v1/openapi.json", get(operations::openapi))
+        .route("/trust.json", get(operations::trust))
+        .route("/log/checkpoint", get(log::checkpoint))
+        .route("/log/tile/{*address}", get(log::tile))
+        .route("/log/statement/{index}", get(log::statement))
+        .fallback(page::file)
+        .method_not_allowed_fallback(page::method_not_allowed)
+        .layer(middleware::from_fn_with_state(Places::new(limits.requests.get()), limits::limit));
+    public
+        .merge(operations)
+        .layer(middleware::from_fn_with_state(service, count))
+        .layer(middleware::from_fn_with_state(headers, headers::add))
+        .with_state(app)
+}
+
+/// Counts answers by route; the page's files count as one route.
+async fn count(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("page", MatchedPath::as_str).to_owned();
+    let response = next.run(request).await.into_response();
+    let labels = ResponseLabels { route, status: response.status().as_u16() };
+    service.metrics().responses.get_or_create(&labels).inc();
+    response
+}

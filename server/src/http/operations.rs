@@ -1,0 +1,52 @@
+//! What operators, integrators and the page ask about the service itself.
+
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::App;
+use super::problem::{Code, Problem};
+
+const OPENAPI: &str = include_str!("openapi.json");
+
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
+    if app.service.is_ready() { Ok("ready\n") } else { Err(Problem::new(Code::NotReady)) }
+}
+
+pub(super) async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
+    let text = app.service.metrics().render().map_err(|error| Problem::internal(&error))?;
+    Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
+}
+
+pub(super) async fn chain(State(app): State<App>) -> Result<Response, Problem> {
+    let facts = app.service.chain().await.map_err(|error| Problem::internal(&error))?;
+    let facts = facts.ok_or(Problem::new(Code::NotReady))?;
+    let mut body = json!({
+        "origin": app.service.origin(),
+        "size": facts.head.size.get(),
+        "root": facts.head.root.to_base64(),
+        "witnesses": [],
+    });
+    if let Some((published, age)) = facts.newest {
+        body["published"] = published.into();
+        body["age"] = age.into();
+    }
+    Ok(json_response(body.to_string().into()))
+}
+
+pub(super) async fn trust(State(app): State<App>) -> Response {
+    json_response(bytes::Bytes::copy_from_slice(app.service.trust().bytes()))
+}
+
+pub(super) async fn openapi() -> Response {
+    json_response(bytes::Bytes::from_static(OPENAPI.as_bytes()))
+}
+
+fn json_response(body: bytes::Bytes) -> Response {
+    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], body).into_response()
+}

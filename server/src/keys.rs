@@ -1,0 +1,132 @@
+//! The keys of log and registrar: text files of mode 0600 in the encoding of Go's `note` package.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use evidence::DeviceKey;
+use tlog::{KeyAlgorithm, KeyName, SigningKey};
+use zeroize::Zeroizing;
+
+/// Why a key cannot be made or used. Never repeats the key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// The file cannot be read or written.
+    #[error("The key file {path} cannot be used: {source}.")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Others could read the key.
+    #[error("The key file {path} can be read by others (mode {mode:03o}); make it 0600.")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The text is not a signing key.
+    #[error("The key file {path} does not hold a signing key. {source}")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: tlog::KeyError,
+    },
+    /// The name cannot be a key's.
+    #[error("The name cannot be used for a key. {0}")]
+    Name(#[source] tlog::KeyError),
+    /// The operating system gave no randomness.
+    #[error("The operating system gave no randomness: {0}.")]
+    Random(getrandom::Error),
+}
+
+/// Draws a new Ed25519 key named `name`, of the type with which logs and registrars sign.
+pub fn generate(name: &str) -> Result<SigningKey, KeyFileError> {
+    let name = KeyName::new(name).map_err(KeyFileError::Name)?;
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut seed[..]).map_err(KeyFileError::Random)?;
+    SigningKey::from_seed(name, KeyAlgorithm::Ed25519, &seed).map_err(KeyFileError::Name)
+}
+
+/// Writes `key` to a new file of mode 0600 and makes it durable. An existing file is never overwritten.
+pub fn save(path: &Path, key: &SigningKey) -> Result<(), KeyFileError> {
+    let failed = |source| KeyFileError::Io { path: path.to_owned(), source };
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    let text = key.to_private_string();
+    file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(failed)?;
+    file.sync_all().map_err(failed)
+}
+
+/// Reads a key from a file that nobody else can read.
+pub fn load(path: &Path) -> Result<SigningKey, KeyFileError> {
+    let text = read_private(path)?;
+    text.trim_end().parse().map_err(|source| KeyFileError::Key { path: path.to_owned(), source })
+}
+
+/// Reads a registrar's key in the form in which it signs statements.
+pub fn load_registrar(path: &Path) -> Result<DeviceKey, KeyFileError> {
+    let key = load(path)?;
+    Ok(statement_key(&key))
+}
+
+/// The same Ed25519 key, for signing statements instead of notes. The two uses cannot be confused: a note is text that
+/// ends in a newline, and what a statement's signature covers begins with the CBOR byte 0x84, which no UTF-8 text has.
+pub fn statement_key(key: &SigningKey) -> DeviceKey {
+    let text = key.to_private_string();
+    // `PRIVATE+KEY+name+id+base64`; a name has no `+`, base64 may have.
+    let encoded = text.splitn(5, '+').nth(4).unwrap_or_default();
+    let decoded = Zeroizing::new(STANDARD.decode(encoded).unwrap_or_default());
+    let mut seed = Zeroizing::new([0; 32]);
+    // invariant: `to_private_string` writes one type byte and 32 bytes of key.
+    seed.copy_from_slice(&decoded[1..33]);
+    DeviceKey::from_seed(*seed)
+}
+
+fn read_private(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
+    let failed = |source| KeyFileError::Io { path: path.to_owned(), source };
+    let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyFileError::Open { path: path.to_owned(), mode });
+    }
+    fs::read_to_string(path).map(Zeroizing::new).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_survives_the_file_and_is_never_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log.key");
+        let key = generate("example.test/log").unwrap();
+        save(&path, &key).unwrap();
+        assert_eq!(load(&path).unwrap().verifier_key(), key.verifier_key());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(matches!(save(&path, &key), Err(KeyFileError::Io { .. })));
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log.key");
+        save(&path, &generate("a").unwrap()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(load(&path), Err(KeyFileError::Open { mode: 0o640, .. })));
+    }
+
+    #[test]
+    fn the_statement_key_is_the_same_key() {
+        // Many keys, so that some have a `+` in their base64.
+        for _ in 0..50 {
+            let key = generate("registrar.example.test").unwrap();
+            assert_eq!(statement_key(&key).public().as_bytes().as_slice(), key.verifier_key().public_key());
+        }
+    }
+}

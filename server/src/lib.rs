@@ -1,0 +1,39 @@
+//! The verification service: intake, sequencer, published log, lookup, and the page.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`config`], [`data_dir`], [`keys`] | what a service is set up with |
+//! | [`intake`], [`pool`], [`sequencer`], [`publish`], [`recover`] | the write path, in this order |
+//! | [`store`], [`objects`] | the two storage seams: the commit point, and the published files |
+//! | [`tiles`], [`receipts`], [`registry`], [`lookup`] | reading what is published |
+//! | [`service`], [`snapshots`], [`fsck`] | all of it put together; the daily registry snapshot; checking what is stored |
+//! | [`http`], [`page`], [`net`] | the surface |
+//! | [`commands`] | the command line |
+//!
+//! Receipts are for ever: [`sequencer`] gives none before the entry is durable *and* its checkpoint is published, and any doubt
+//! about the commit point stops the process.
+
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod data_dir;
+pub mod fsck;
+pub mod http;
+pub mod intake;
+pub mod keys;
+pub mod lookup;
+pub mod metrics;
+pub mod net;
+pub mod objects;
+pub mod page;
+pub mod pool;
+pub mod publish;
+pub mod random;
+pub mod receipts;
+pub mod recover;
+pub mod registry;
+pub mod sequencer;
+pub mod service;
+pub mod snapshots;
+pub mod store;
+pub mod tiles;

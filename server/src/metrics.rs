@@ -1,0 +1,153 @@
+//! Counters and gauges for operators, in OpenMetrics text. No label ever carries a person, a device or an address.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+type Number = Gauge<u64, AtomicU64>;
+
+/// A stable word as a label value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Word(pub &'static str);
+
+impl EncodeLabelValue for Word {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.0.encode(encoder)
+    }
+}
+
+/// The label of refused statements.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CodeLabel {
+    /// The refusal's code.
+    pub code: Word,
+}
+
+/// The labels of answered requests.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ResponseLabels {
+    /// The route's pattern, never the path itself.
+    pub route: String,
+    /// The HTTP status.
+    pub status: u16,
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Bytes read from sockets, below TLS and HTTP: what clients really sent.
+    pub received_bytes: Counter,
+    /// Connections that are open.
+    pub connections: Gauge,
+    /// Requests answered, by route and status.
+    pub responses: Family<ResponseLabels, Counter>,
+    /// Statements sealed.
+    pub sealed: Counter,
+    /// Statements refused, by code.
+    pub refused: Family<CodeLabel, Counter>,
+    /// Statements that were sealed before.
+    pub repeated: Counter,
+    /// Statements that wait for a batch.
+    pub waiting: Number,
+    /// Size of the committed tree.
+    pub committed_size: Number,
+    /// Size of the published tree.
+    pub published_size: Number,
+    /// Attempts to publish that failed and were repeated.
+    pub publish_failures: Counter,
+    /// Seconds from the start of a batch to its publication.
+    pub seal_duration: Histogram,
+    /// Lookups answered with evidence, and without.
+    pub lookups: Family<CodeLabel, Counter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("jianzhen");
+        let received_bytes = Counter::default();
+        registry.register_with_unit(
+            "http_received",
+            "Bytes read from sockets, below TLS and HTTP",
+            Unit::Bytes,
+            received_bytes.clone(),
+        );
+        let connections = Gauge::default();
+        registry.register("http_connections", "Open connections", connections.clone());
+        let responses = Family::default();
+        registry.register("http_responses", "Requests answered", responses.clone());
+        let sealed = Counter::default();
+        registry.register("statements_sealed", "Statements sealed", sealed.clone());
+        let refused = Family::default();
+        registry.register("statements_refused", "Statements refused", refused.clone());
+        let repeated = Counter::default();
+        registry.register("statements_repeated", "Statements that were sealed before", repeated.clone());
+        let waiting = Number::default();
+        registry.register("statements_waiting", "Statements that wait for a batch", waiting.clone());
+        let committed_size = Number::default();
+        registry.register("log_committed_size", "Entries in the committed tree", committed_size.clone());
+        let published_size = Number::default();
+        registry.register("log_published_size", "Entries in the published tree", published_size.clone());
+        let publish_failures = Counter::default();
+        registry.register(
+            "log_publish_failures",
+            "Attempts to publish that failed",
+            publish_failures.clone(),
+        );
+        let seal_duration = Histogram::new(exponential_buckets(0.005, 2.0, 12));
+        registry.register_with_unit(
+            "log_seal_duration",
+            "Time from the start of a batch to its publication",
+            Unit::Seconds,
+            seal_duration.clone(),
+        );
+        let lookups = Family::default();
+        registry.register("lookups", "Lookups answered", lookups.clone());
+        Self {
+            registry,
+            received_bytes,
+            connections,
+            responses,
+            sealed,
+            refused,
+            repeated,
+            waiting,
+            committed_size,
+            published_size,
+            publish_failures,
+            seal_duration,
+            lookups,
+        }
+    }
+}
+
+impl Metrics {
+    /// All numbers as OpenMetrics text.
+    pub fn render(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_that_the_no_upload_test_reads_is_stable() {
+        let metrics = Metrics::default();
+        metrics.received_bytes.inc_by(7);
+        metrics.refused.get_or_create(&CodeLabel { code: Word("key-unknown") }).inc();
+        let text = metrics.render().unwrap();
+        assert!(text.contains("\njianzhen_http_received_bytes_total 7\n"), "{text}");
+        assert!(text.contains("jianzhen_statements_refused_total{code=\"key-unknown\"} 1\n"), "{text}");
+    }
+}

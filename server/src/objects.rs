@@ -1,0 +1,110 @@
+//! The object store: the published log as static files. The second of the two storage seams.
+//!
+//! Promises that the service relies on: `put` is atomic and, after `Ok`, durable; `Create` fails if the object exists.
+//! `LocalFileSystem` keeps them with `with_fsync`. Everything but `checkpoint` is written once.
+
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
+
+/// The address of the newest published checkpoint.
+const CHECKPOINT: &str = "checkpoint";
+
+/// The published log.
+#[derive(Debug, Clone)]
+pub struct Objects(Arc<dyn ObjectStore>);
+
+/// Why the object store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// The store failed; the object may have been written.
+    #[error("The object store failed on {path}: {source}.")]
+    Store {
+        /// The object.
+        path: String,
+        /// What the store said.
+        source: object_store::Error,
+    },
+    /// An immutable object is there with other bytes.
+    #[error("The object {path} is there already with other bytes; published objects never change.")]
+    Contradiction {
+        /// The object.
+        path: String,
+    },
+    /// The directory cannot be used.
+    #[error("The object store cannot be opened: {0}.")]
+    Open(#[source] object_store::Error),
+}
+
+impl Objects {
+    /// Objects as files below `directory`, which exists; every write is followed by fsync of file and directory.
+    pub fn local(directory: &FilePath) -> Result<Self, ObjectError> {
+        let store = LocalFileSystem::new_with_prefix(directory).map_err(ObjectError::Open)?;
+        Ok(Self(Arc::new(store.with_fsync(true))))
+    }
+
+    /// Objects in any store that keeps the promises above.
+    pub fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Self(store)
+    }
+
+    /// Writes an object that never changes. Writing the same bytes again is fine.
+    pub async fn put_once(&self, path: &str, bytes: Bytes) -> Result<(), ObjectError> {
+        let options = PutMode::Create.into();
+        match self.0.put_opts(&Path::from(path), PutPayload::from_bytes(bytes.clone()), options).await {
+            Ok(_) => Ok(()),
+            Err(object_store::Error::AlreadyExists { .. }) => match self.get(path).await? {
+                Some(found) if found == bytes => Ok(()),
+                _ => Err(ObjectError::Contradiction { path: path.to_owned() }),
+            },
+            Err(source) => Err(ObjectError::Store { path: path.to_owned(), source }),
+        }
+    }
+
+    /// Replaces the published checkpoint.
+    pub async fn put_checkpoint(&self, note: Bytes) -> Result<(), ObjectError> {
+        self.0
+            .put(&Path::from(CHECKPOINT), PutPayload::from_bytes(note))
+            .await
+            .map(|_| ())
+            .map_err(|source| ObjectError::Store { path: CHECKPOINT.to_owned(), source })
+    }
+
+    /// The published checkpoint; `None` before the first publication.
+    pub async fn checkpoint(&self) -> Result<Option<Bytes>, ObjectError> {
+        self.get(CHECKPOINT).await
+    }
+
+    /// An object's bytes; `None` if there is no such object.
+    pub async fn get(&self, path: &str) -> Result<Option<Bytes>, ObjectError> {
+        let failed = |source| ObjectError::Store { path: path.to_owned(), source };
+        match self.0.get(&Path::from(path)).await {
+            Ok(found) => found.bytes().await.map(Some).map_err(failed),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(failed(source)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_immutable_object_is_written_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = Objects::local(dir.path()).unwrap();
+        assert_eq!(objects.get("tile/0/000.p/1").await.unwrap(), None);
+        objects.put_once("tile/0/000.p/1", Bytes::from_static(b"a")).await.unwrap();
+        objects.put_once("tile/0/000.p/1", Bytes::from_static(b"a")).await.unwrap();
+        let other = objects.put_once("tile/0/000.p/1", Bytes::from_static(b"b")).await;
+        assert!(matches!(other, Err(ObjectError::Contradiction { .. })));
+        assert_eq!(objects.get("tile/0/000.p/1").await.unwrap().unwrap(), "a");
+        // The address is a file below the directory, as `tlog-tiles` has it.
+        assert!(dir.path().join("tile/0/000.p/1").is_file());
+    }
+}
