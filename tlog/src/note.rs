@@ -533,6 +533,24 @@ mod tests {
         assert_eq!(note.verify(&[key.clone(), key]).unwrap().len(), 1);
     }
 
+    /// Two seeds, found by search, whose keys share the id 4caceab7 under the name "a".
+    #[test]
+    fn keys_that_collide_are_told_apart_or_refused() {
+        let key = |seed: u32| {
+            let seed: [u8; 32] = std::array::from_fn(|i| seed.to_be_bytes()[i % 4]);
+            SigningKey::from_seed(KeyName::new("a").unwrap(), KeyAlgorithm::Ed25519, &seed).unwrap()
+        };
+        let (mine, forger) = (key(173_178), key(197_000));
+        let (known, other) = (mine.verifier_key().clone(), forger.verifier_key().clone());
+        let (name, id) = (known.name().clone(), known.id());
+        assert_eq!((id, id), (other.id(), KeyId::new(0x4cac_eab7)));
+        assert_ne!(known, other);
+        let note = parse(&sign_note("text\n", &forger).unwrap()).unwrap();
+        let bad = NoteError::BadSignature { name: name.clone(), id };
+        assert_eq!(note.verify(std::slice::from_ref(&known)), Err(bad));
+        assert_eq!(note.verify(&[known, other]), Err(NoteError::AmbiguousKey { name, id }));
+    }
+
     #[test]
     fn only_what_can_be_parsed_is_signed() {
         let log = note_key("log");

@@ -371,6 +371,7 @@ mod tests {
         assert_eq!(TileId::new(0, last + 1, 1), Err(TileError::BeyondAnyTree));
         assert!(TileId::new(7, 0, 127).is_ok());
         assert_eq!(TileId::new(7, 0, 128), Err(TileError::BeyondAnyTree));
+        assert_eq!(TileId::new(64, 0, 1), Err(TileError::Level));
         assert_eq!(TileId::new(0, 0, 0), Err(TileError::Width));
         assert_eq!(TileId::new(0, 0, 257), Err(TileError::Width));
         assert_eq!(TileId::new(0, u64::MAX, 1), Err(TileError::BeyondAnyTree));
