@@ -1,2 +1,36 @@
-//! (being written)
-fn main() {}
+//! The page: takes files, lets workers verify them, shows what comes out. No cryptography happens here.
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | [`intake`], [`pairing`] | what was picked or dropped; which evidence goes with which file |
+//! | [`desk`], [`case`] | the files on the page and their state |
+//! | [`pool`] | the workers |
+//! | [`meter`], [`format`] | speed and time left; numbers and times as text |
+//! | [`words`] | the sentence for each verdict, finding, reason and error |
+//! | [`view`] | what is seen |
+
+// The component macro makes the types of properties public, whatever the component is.
+#![expect(unreachable_pub)]
+
+mod app;
+mod case;
+mod desk;
+mod format;
+mod intake;
+mod language;
+mod meter;
+mod pairing;
+mod pool;
+mod view;
+mod words;
+
+// The build-script way that this macro is deprecated for generates ICU data, of which the page needs none.
+#[expect(deprecated)]
+mod translations {
+    leptos_i18n::load_locales!();
+}
+use translations::i18n;
+
+fn main() {
+    leptos::mount::mount_to_body(app::App);
+}

@@ -1,0 +1,148 @@
+//! One verification: reads what `evidence::Examination` asks for, and decides nothing itself.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use evidence::report::{ErrorCode, FileFacts, Report, TrustFacts};
+use evidence::{EvidenceFile, EvidenceFileError, Examination, Step, UnixMillis};
+use js_sys::Array;
+use protocol::{Phase, Progress};
+use wasm_bindgen::JsCast as _;
+use web_sys::{Blob, DedicatedWorkerGlobalScope, File};
+
+use crate::blob::BlobReader;
+use crate::container;
+use crate::hashing::{HashingError, Monitor, hash_ranges};
+use crate::lookup::look_up;
+use crate::outbox::Outbox;
+use crate::trust::TrustLoader;
+
+/// Longest evidence file that is read into memory (`docs/spec/evidence-file.md`, "limit").
+const MAX_EVIDENCE_LENGTH: u64 = 64 << 20;
+/// More evidence files than anybody drops with one video.
+const MAX_SUPPLIED: u32 = 16;
+
+/// The user's wish to stop, shared between the message loop and the running session.
+#[derive(Clone, Default)]
+pub struct CancelFlag(Rc<Cell<bool>>);
+
+impl CancelFlag {
+    /// Asks the session to stop at its next step.
+    pub fn cancel(&self) {
+        self.0.set(true);
+    }
+}
+
+/// What a session needs besides the file.
+pub struct Session {
+    /// For requests and the clock.
+    pub scope: DedicatedWorkerGlobalScope,
+    /// Where progress goes.
+    pub outbox: Outbox,
+    /// The operator's trust file.
+    pub trust: TrustLoader,
+    /// Whether to stop.
+    pub cancelled: CancelFlag,
+}
+
+/// Progress of one phase.
+struct PhaseMonitor<'a> {
+    session: &'a Session,
+    phase: Phase,
+}
+
+impl Monitor for PhaseMonitor<'_> {
+    fn progress(&self, done: u64, total: u64) {
+        self.session.outbox.progress(Progress { phase: self.phase, done, total });
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.session.cancelled.0.get()
+    }
+}
+
+impl Session {
+    /// Verifies `file` with the supplied evidence files, or with what the server holds if there are none.
+    pub async fn verify(&self, file: &File, supplied: &Array) -> Report {
+        let reader = BlobReader::new(Blob::from(file.clone()));
+        self.run(&reader, supplied).await.unwrap_or_else(|code| not_completed(reader.length(), code))
+    }
+
+    async fn run(&self, reader: &BlobReader, supplied: &Array) -> Result<Report, ErrorCode> {
+        let trust = self.trust.load().await?;
+        let evidence = read_supplied(supplied).await?;
+        let finding = self.monitor(Phase::Finding);
+        let boundaries = container::boundaries(reader, &finding).await.map_err(|error| code_of(&error))?;
+        let now = now();
+        let mut examination = Examination::new(reader.length(), boundaries, evidence, trust, now);
+        // What is hashed before the evidence is known serves to find it.
+        let mut phase = Phase::Finding;
+        loop {
+            match examination.next() {
+                Step::Hash(ranges) => {
+                    let monitor = self.monitor(phase);
+                    let found = |range, digest| examination.hashed(range, digest);
+                    if let Err(error) = hash_ranges(reader, ranges, &monitor, found).await {
+                        return Ok(examination.failed(code_of(&error)));
+                    }
+                }
+                Step::Lookup(request) => {
+                    let answer = look_up(&self.scope, &request).await;
+                    examination.looked_up(answer);
+                    phase = Phase::Hashing;
+                }
+                Step::Done => {
+                    self.monitor(Phase::Verifying).progress(0, 0);
+                    return Ok(examination.report());
+                }
+            }
+        }
+    }
+
+    fn monitor(&self, phase: Phase) -> PhaseMonitor<'_> {
+        PhaseMonitor { session: self, phase }
+    }
+}
+
+/// The report on a file that could not even be examined.
+fn not_completed(length: u64, code: ErrorCode) -> Report {
+    Report::not_completed(
+        FileFacts { length, sha256: None },
+        code,
+        TrustFacts { digest: None, operator: None },
+    )
+}
+
+fn code_of(error: &HashingError) -> ErrorCode {
+    match error {
+        HashingError::Read(error) => error.into(),
+        HashingError::Cancelled => ErrorCode::Cancelled,
+        // A browser that returns more than was asked for returns something else than the file.
+        HashingError::Plan(_) => ErrorCode::Unreadable,
+    }
+}
+
+async fn read_supplied(supplied: &Array) -> Result<Vec<EvidenceFile>, ErrorCode> {
+    if supplied.length() > MAX_SUPPLIED {
+        return Err(ErrorCode::TooManyFiles);
+    }
+    let mut files = Vec::new();
+    for file in supplied.iter() {
+        let blob: Blob = file.dyn_into().map_err(|_| ErrorCode::EvidenceUnreadable)?;
+        let reader = BlobReader::new(blob);
+        if reader.length() > MAX_EVIDENCE_LENGTH {
+            return Err(ErrorCode::EvidenceUnreadable);
+        }
+        let bytes = reader.read(0, reader.length()).await.map_err(|_| ErrorCode::EvidenceUnreadable)?;
+        files.push(EvidenceFile::parse(&bytes).map_err(|error| match error {
+            EvidenceFileError::Version(_) => ErrorCode::UnknownVersion,
+            _ => ErrorCode::EvidenceUnreadable,
+        })?);
+    }
+    Ok(files)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole milliseconds since 1970")]
+fn now() -> UnixMillis {
+    UnixMillis::saturating(js_sys::Date::now() as u64)
+}

@@ -1,0 +1,65 @@
+//! The page as a whole.
+
+use leptos::prelude::*;
+
+use crate::desk::Desk;
+use crate::i18n::{I18nContextProvider, t, t_string, use_i18n};
+use crate::language::{LanguageSwitch, keep_document_language};
+use crate::view::card::CaseCard;
+use crate::view::drop_zone::DropZone;
+use crate::view::limits::Limits;
+use crate::view::status::Announcer;
+
+/// The page.
+#[component]
+pub(crate) fn App() -> impl IntoView {
+    view! {
+        <I18nContextProvider set_lang_attr_on_html=false set_dir_attr_on_html=false>
+            <Page />
+        </I18nContextProvider>
+    }
+}
+
+#[component]
+fn Page() -> impl IntoView {
+    let i18n = use_i18n();
+    keep_document_language();
+    let desk = Desk::new();
+    provide_context(desk);
+    // The scripts of tests, and of people who embed the page, wait for this.
+    Effect::new(move |_| {
+        if let Some(body) = document().body() {
+            drop(body.set_attribute("data-ready", &desk.is_prepared.get().to_string()));
+        }
+    });
+    let has_cases = move || desk.cases.with(|cases| !cases.is_empty());
+    view! {
+        <header class="masthead">
+            <div class="masthead-inner">
+                <p class="brand">
+                    <span class="brand-mark" aria-hidden="true"></span>
+                    <span class="brand-name">{t!(i18n, app.name)}</span>
+                    <span class="brand-service">{t!(i18n, app.service)}</span>
+                </p>
+                <LanguageSwitch />
+            </div>
+        </header>
+        <main>
+            <div class="intro">
+                <h1>{t!(i18n, app.intro)}</h1>
+                <p>{t!(i18n, app.privacy)}</p>
+            </div>
+            <DropZone />
+            <section class="cases" aria-label=move || t_string!(i18n, case.files) hidden=move || !has_cases()>
+                <For each=move || desk.cases.get() key=|case| case.id let:case>
+                    <CaseCard case />
+                </For>
+            </section>
+            <Limits />
+        </main>
+        <footer class="colophon">
+            <p>{t!(i18n, app.build)} " " <code>{protocol::BUILD_ID}</code></p>
+        </footer>
+        <Announcer />
+    }
+}

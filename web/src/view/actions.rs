@@ -1,0 +1,96 @@
+//! What can be done with a finished file.
+
+use leptos::html::Input;
+use leptos::prelude::*;
+use wasm_bindgen::JsCast as _;
+use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url};
+
+use crate::case::Case;
+use crate::desk::Desk;
+use crate::i18n::{t, t_string, use_i18n};
+use crate::intake;
+use crate::words::fill;
+
+/// Print, save, add evidence, verify again, remove.
+#[component]
+pub(crate) fn Actions(case: Case) -> impl IntoView {
+    let i18n = use_i18n();
+    let desk = expect_context::<Desk>();
+    let input = NodeRef::<Input>::new();
+    let choose = move |_| {
+        if let Some(input) = input.get_untracked() {
+            input.click();
+        }
+    };
+    let picked = move |_| {
+        if let Some(input) = input.get_untracked() {
+            let files = intake::from_list(input.files()).files;
+            input.set_value("");
+            if !files.is_empty() {
+                desk.retry_with(case, files);
+            }
+        }
+    };
+    view! {
+        <div class="actions">
+            <button type="button" data-action="print" on:click=|_| drop(window().print())>
+                {t!(i18n, case.print)}
+            </button>
+            <button type="button" data-action="save" on:click=move |_| save_report(case)>
+                {t!(i18n, case.save)}
+            </button>
+            <Show when=move || case.wants_evidence()>
+                <button type="button" data-action="add-evidence" on:click=choose>
+                    {t!(i18n, case.add_evidence)}
+                </button>
+                <input
+                    node_ref=input
+                    class="visually-hidden"
+                    type="file"
+                    accept=".evidence"
+                    multiple=true
+                    tabindex="-1"
+                    aria-label=move || t_string!(i18n, case.add_evidence)
+                    on:change=picked
+                />
+            </Show>
+            <Show when=move || case.can_retry()>
+                <button type="button" data-action="retry" on:click=move |_| desk.retry(case)>
+                    {t!(i18n, case.retry)}
+                </button>
+            </Show>
+            <button
+                type="button"
+                data-action="remove"
+                aria-label=move || fill(t_string!(i18n, case.remove_named), &[("name", &case.name())])
+                on:click=move |_| desk.remove(case)
+            >
+                {t!(i18n, case.remove)}
+            </button>
+        </div>
+    }
+}
+
+/// Lets the browser save the report, under the name of the file.
+fn save_report(case: Case) {
+    let Some(outcome) = case.outcome.get_untracked() else {
+        return;
+    };
+    let saved = (|| {
+        let options = BlobPropertyBag::new();
+        options.set_type("application/json");
+        let parts = js_sys::Array::of1(&outcome.json.as_str().into());
+        let blob = Blob::new_with_str_sequence_and_options(&parts, &options)?;
+        let address = Url::create_object_url_with_blob(&blob)?;
+        let link: HtmlAnchorElement = document().create_element("a")?.unchecked_into();
+        link.set_href(&address);
+        link.set_download(&format!("{}.report.json", case.name()));
+        link.click();
+        // The browser reads the blob after the click has returned.
+        set_timeout(move || drop(Url::revoke_object_url(&address)), std::time::Duration::from_secs(60));
+        Ok::<(), wasm_bindgen::JsValue>(())
+    })();
+    if let Err(error) = saved {
+        leptos::logging::error!("the report could not be saved: {error:?}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Where in the recording: a bar with the parts marked that differ, or that an excerpt covers.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+use protocol::report::{Report, Verdict};
+
+use crate::case::Outcome;
+use crate::format;
+use crate::i18n::{t_string, use_i18n};
+
+/// Width of the drawing, in its own units.
+const WIDTH: u64 = 1000;
+/// The least width that can be seen.
+const MIN_WIDTH: u64 = 3;
+/// Parts that are drawn; more cannot be told apart on this width.
+const MAX_PARTS: usize = 1000;
+
+/// The bar. Nothing is drawn where the recording's times are not known.
+#[component]
+pub(crate) fn Timeline(outcome: Arc<Outcome>) -> impl IntoView {
+    let i18n = use_i18n();
+    let report = &outcome.report;
+    let total = duration(report)?;
+    let parts = parts(report).into_iter().map(|(from, to)| {
+        let (x, width) = place(from, to, total);
+        view! { <rect x=x.to_string() y="0" width=width.to_string() height="10"></rect> }
+    });
+    let parts = parts.collect_view();
+    let of = report.verdict.as_str();
+    let label = move || match outcome.report.verdict {
+        Verdict::Excerpt => t_string!(i18n, excerpt.timeline),
+        _ => t_string!(i18n, mismatch.timeline),
+    };
+    Some(view! {
+        <svg class="timeline" data-of=of viewBox="0 0 1000 10" preserveAspectRatio="none" role="img" aria-label=label>
+            {parts}
+        </svg>
+        <p class="timeline-ends" aria-hidden="true">
+            <span>{format::timecode(0)}</span>
+            <span>{format::timecode(total)}</span>
+        </p>
+    })
+}
+
+/// The recording's length on its own timeline, as far as the evidence knows it.
+fn duration(report: &Report) -> Option<u64> {
+    report.telemetry.iter().filter_map(|segment| segment.to_ms).max().filter(|end| *end > 0)
+}
+
+fn parts(report: &Report) -> Vec<(u64, u64)> {
+    match &report.excerpt {
+        Some(excerpt) => excerpt.from_ms.zip(excerpt.to_ms).into_iter().collect(),
+        None => {
+            let known = report.mismatches.iter().filter_map(|mismatch| mismatch.from_ms.zip(mismatch.to_ms));
+            known.take(MAX_PARTS).collect()
+        }
+    }
+}
+
+/// Left edge and width in the drawing.
+fn place(from: u64, to: u64, total: u64) -> (u64, u64) {
+    let scaled = |millis: u64| {
+        let position = u128::from(millis.min(total)) * u128::from(WIDTH) / u128::from(total.max(1));
+        u64::try_from(position).unwrap_or(WIDTH)
+    };
+    let width = scaled(to).saturating_sub(scaled(from)).max(MIN_WIDTH);
+    (scaled(from).min(WIDTH - MIN_WIDTH), width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_lies_within_the_bar_and_can_be_seen() {
+        assert_eq!(place(0, 10_000, 10_000), (0, 1000));
+        assert_eq!(place(5_000, 6_000, 10_000), (500, 100));
+        assert_eq!(place(9_999, 10_000, 36_000_000), (0, MIN_WIDTH));
+        assert_eq!(place(10_000, 10_000, 10_000), (997, MIN_WIDTH));
+        assert_eq!(place(u64::MAX, u64::MAX, 1), (997, MIN_WIDTH));
+    }
+}

@@ -1,0 +1,56 @@
+//! The verdict in the court's words.
+
+use protocol::report::{Report, Verdict};
+
+use super::{Words, error};
+use crate::i18n::t_string;
+
+/// The verdict in the court's words.
+#[derive(Clone, Copy)]
+pub(crate) struct VerdictWords {
+    /// What can be quoted.
+    pub(crate) title: &'static str,
+    /// What it means, in one plain sentence.
+    pub(crate) meaning: &'static str,
+    /// What to do next.
+    pub(crate) next: &'static str,
+}
+
+/// The words for a report's verdict.
+pub(crate) fn of(i18n: Words, report: &Report) -> VerdictWords {
+    match report.verdict {
+        Verdict::Consistent => VerdictWords {
+            title: t_string!(i18n, verdict.consistent.title),
+            meaning: t_string!(i18n, verdict.consistent.recording),
+            next: t_string!(i18n, verdict.consistent.next),
+        },
+        Verdict::Excerpt => VerdictWords {
+            title: t_string!(i18n, verdict.excerpt.title),
+            meaning: t_string!(i18n, verdict.excerpt.meaning),
+            next: t_string!(i18n, verdict.excerpt.next),
+        },
+        Verdict::Inconsistent => VerdictWords {
+            title: t_string!(i18n, verdict.inconsistent.title),
+            meaning: t_string!(i18n, verdict.inconsistent.meaning),
+            next: t_string!(i18n, verdict.inconsistent.next),
+        },
+        Verdict::NotDeposited => VerdictWords {
+            title: t_string!(i18n, verdict.not_deposited.title),
+            meaning: t_string!(i18n, verdict.not_deposited.meaning),
+            next: t_string!(i18n, verdict.not_deposited.next),
+        },
+        Verdict::EvidenceInvalid => VerdictWords {
+            title: t_string!(i18n, verdict.evidence_invalid.title),
+            meaning: t_string!(i18n, verdict.evidence_invalid.meaning),
+            next: t_string!(i18n, verdict.evidence_invalid.next),
+        },
+        Verdict::NotCompleted => {
+            let words = report.reason.map(|code| error::of(i18n, code));
+            VerdictWords {
+                title: t_string!(i18n, verdict.not_completed.title),
+                meaning: words.map_or("", |words| words.what),
+                next: words.map_or("", |words| words.next),
+            }
+        }
+    }
+}
