@@ -1,2 +1,87 @@
-//! (being written)
-fn main() {}
+//! `jianzhen-verify`
+
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use clap::Parser;
+use clap::error::ErrorKind;
+use evidence::UnixMillis;
+use jianzhen_verify::cli::{Cli, Lang};
+use jianzhen_verify::run::{Surroundings, evidence_beside, verify};
+use jianzhen_verify::text::Text;
+use jianzhen_verify::{ask, exit, print, trust};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing can be done about a closed terminal.
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked { ExitCode::SUCCESS } else { ExitCode::from(exit::USAGE) };
+        }
+    };
+    match run(&cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::from(exit::NOT_COMPLETED)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<u8> {
+    let lang = cli.lang.unwrap_or_else(|| Lang::of_environment(|name| std::env::var(name).ok()));
+    let text = Text::of(lang);
+    if cli.pin {
+        pin(cli, &text)?;
+    }
+    let pinned = trust::pinned_path(|name| std::env::var_os(name));
+    let surroundings = Surroundings {
+        trust: trust::choose(cli.trust.as_deref(), pinned.as_deref()),
+        evidence: cli.evidence.clone(),
+        server: cli.server.clone(),
+        now: now(),
+    };
+    let mut verdicts = Vec::new();
+    for path in &cli.files {
+        let report = verify(path, &surroundings);
+        if cli.json {
+            println!("{}", serde_json::to_string(&report)?);
+        } else {
+            if let Some(beside) = evidence_beside(path, &surroundings) {
+                let beside = beside.display().to_string();
+                println!("{}", text.fill("label", "evidence-beside", &[("path", &beside)]));
+            }
+            let server = cli.server.as_ref().map(|server| server.as_str());
+            print!("{}", print::report(&path.display().to_string(), &report, server, &text));
+        }
+        verdicts.push(report.verdict);
+    }
+    Ok(exit::most_serious(verdicts))
+}
+
+/// Pins the trust file that was given, else the one that the server hands out.
+fn pin(cli: &Cli, text: &Text) -> anyhow::Result<()> {
+    let path = trust::pinned_path(|name| std::env::var_os(name))
+        .context("There is no home folder to keep the trust file in.")?;
+    let bytes = match (&cli.trust, &cli.server) {
+        (Some(given), _) => {
+            trust::read(given).with_context(|| format!("{} cannot be read", given.display()))?
+        }
+        (None, Some(server)) => ask::trust_file(server)?,
+        (None, None) => anyhow::bail!(
+            "--pin needs a trust file (--trust FILE) or a server that hands one out (--server URL)."
+        ),
+    };
+    let trust = trust::pin(&bytes, &path)?;
+    let values = [("operator", trust.operator().name.as_str()), ("digest", &*trust.digest().to_string())];
+    eprintln!("{}", text.fill("label", "pinned", &values));
+    Ok(())
+}
+
+fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis::saturating(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
