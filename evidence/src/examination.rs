@@ -261,6 +261,11 @@ impl Examination {
         let length = self.observation.length;
         let pieces = self.layouts.iter().flat_map(|layout| &layout.pieces);
         self.wanted = pieces.map(|piece| piece.range).filter(|range| range.end() <= length).collect();
+        // What was hashed for the lookup only is forgotten, so that the report does not depend on how the evidence
+        // was found.
+        let Self { observation, wanted, boundaries, .. } = self;
+        let matters = |range: &ByteRange| wanted.contains(range) || boundaries.binary_search(range).is_ok();
+        observation.pieces.retain(|range, _| matters(range));
     }
 
     fn enter_container(&mut self) {

@@ -58,7 +58,7 @@ pub struct Report {
 pub struct FileFacts {
     /// Length in bytes.
     pub length: u64,
-    /// SHA-256, where the whole file was hashed in one piece.
+    /// SHA-256, where no evidence speaks of the file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sha256: Option<Digest>,
 }

@@ -22,7 +22,7 @@ use layout::Layout;
 use validity::Standing;
 
 use crate::evidence_file::EvidenceFile;
-use crate::report::{ErrorCode, FileFacts, Finding, REPORT_SCHEMA, ReasonCode, Report, TrustFacts, Verdict};
+use crate::report::{ErrorCode, FileFacts, REPORT_SCHEMA, ReasonCode, Report, TrustFacts, Verdict};
 use crate::time::UnixMillis;
 use crate::trust::TrustFile;
 
@@ -156,7 +156,7 @@ fn decided(input: &Input<'_>, candidate: &Candidate<'_>, verdict: Verdict) -> Re
 fn unidentified(input: &Input<'_>) -> Report {
     let code = match (input.lookup, input.candidates.is_empty()) {
         (LookupOutcome::Answered, _) => return not_deposited(input),
-        (_, false) => ErrorCode::OtherFile,
+        (_, false) => return with_digest(input, not_completed(input, ErrorCode::OtherFile)),
         (LookupOutcome::NotAsked | LookupOutcome::NoServer, true) => ErrorCode::NoServer,
         (LookupOutcome::NoAnswer, true) => ErrorCode::NoAnswer,
         (LookupOutcome::Nonsense, true) => ErrorCode::ServerNonsense,
@@ -168,7 +168,11 @@ fn not_deposited(input: &Input<'_>) -> Report {
     let mut report = not_completed(input, ErrorCode::NoServer);
     report.verdict = Verdict::NotDeposited;
     report.reason = None;
-    report.findings = Finding::none_reached();
+    with_digest(input, report)
+}
+
+fn with_digest(input: &Input<'_>, mut report: Report) -> Report {
+    report.file.sha256 = input.observation.file_digest;
     report
 }
 
@@ -176,8 +180,10 @@ fn not_completed(input: &Input<'_>, code: ErrorCode) -> Report {
     Report::not_completed(file_facts(input), code, TrustFacts::of(input.trust))
 }
 
+/// The digest of the whole file is told where no evidence speaks of the file. Elsewhere it would depend on the way that
+/// the evidence was found, and reports about one file would differ.
 fn file_facts(input: &Input<'_>) -> FileFacts {
-    FileFacts { length: input.observation.length, sha256: input.observation.file_digest }
+    FileFacts { length: input.observation.length, sha256: None }
 }
 
 impl TrustFacts {
@@ -186,3 +192,6 @@ impl TrustFacts {
         Self { digest: Some(trust.digest()), operator: Some(trust.operator().name.clone()) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,322 @@
+//! Evidence that was forged, cut, reordered, doubled or damaged: each has its own reason, and none passes.
+
+use super::world::{Recording, World, examine, reason, video};
+use crate::evidence_file::{Receipt, Sealed};
+use crate::report::{FindingName, ReasonCode, State, Verdict};
+use crate::statement::{Payload, Statement};
+use crate::{DeviceKey, Digest, Sequence, UnixSeconds};
+
+fn fails(world: &World, recording: &Recording, name: FindingName, why: ReasonCode) {
+    let report = examine(
+        &recording.bytes,
+        &recording.ranges,
+        std::slice::from_ref(&recording.evidence),
+        &world.trust(),
+    );
+    assert_eq!(report.verdict, Verdict::EvidenceInvalid, "{why}");
+    assert_eq!(reason(&report, name), (State::Failed, why));
+}
+
+fn recorded() -> (World, Recording) {
+    let mut world = World::new();
+    let recording = world.record(1, &video(1));
+    (world, recording)
+}
+
+/// The statement with other bytes at the end: its signature.
+fn with_damaged_signature(statement: &Statement) -> Statement {
+    let mut bytes = statement.bytes().to_vec();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    Statement::parse(&bytes).unwrap()
+}
+
+fn text_of(receipt: &Receipt) -> String {
+    String::from_utf8(receipt.as_bytes().to_vec()).unwrap()
+}
+
+fn replace_last_receipt(recording: &mut Recording, change: impl FnOnce(String) -> String) {
+    let last = recording.evidence.receipts.last_mut().unwrap();
+    last.1 = Receipt::new(change(text_of(&last.1)).into_bytes()).unwrap();
+}
+
+#[test]
+fn a_damaged_signature() {
+    let (world, mut recording) = recorded();
+    let statement = &mut recording.evidence.sealed[3].statement;
+    *statement = with_damaged_signature(statement);
+    fails(&world, &recording, FindingName::DeviceSignature, ReasonCode::SignatureInvalid);
+}
+
+#[test]
+fn a_statement_signed_by_another_key() {
+    let (world, mut recording) = recorded();
+    let sealed = &mut recording.evidence.sealed[3];
+    sealed.statement = Statement::sign(sealed.statement.payload(), &DeviceKey::from_seed([9; 32])).unwrap();
+    fails(&world, &recording, FindingName::DeviceSignature, ReasonCode::SignatureOtherKey);
+}
+
+#[test]
+fn a_statement_taken_out() {
+    let (world, mut recording) = recorded();
+    recording.evidence.sealed.remove(3);
+    fails(&world, &recording, FindingName::Continuity, ReasonCode::SequenceBroken);
+}
+
+#[test]
+fn the_start_taken_out() {
+    let (world, mut recording) = recorded();
+    recording.evidence.sealed.remove(0);
+    fails(&world, &recording, FindingName::Continuity, ReasonCode::SequenceBroken);
+}
+
+#[test]
+fn two_statements_swapped() {
+    let (world, mut recording) = recorded();
+    recording.evidence.sealed.swap(6, 7);
+    fails(&world, &recording, FindingName::Continuity, ReasonCode::SequenceBroken);
+}
+
+#[test]
+fn a_statement_doubled() {
+    let (world, mut recording) = recorded();
+    let again = recording.evidence.sealed[7].clone();
+    recording.evidence.sealed.insert(8, again);
+    fails(&world, &recording, FindingName::Continuity, ReasonCode::SequenceBroken);
+}
+
+#[test]
+fn something_after_the_end() {
+    let (world, mut recording) = recorded();
+    let again = recording.evidence.sealed[8].clone();
+    recording.evidence.sealed.push(again);
+    fails(&world, &recording, FindingName::Continuity, ReasonCode::SequenceBroken);
+}
+
+#[test]
+fn a_segment_of_another_recording() {
+    let mut world = World::new();
+    let mut count = 0;
+    let recording = world.record_with(1, &video(1), true, |payload| {
+        count += 1;
+        if let (Payload::Segment(segment), 5) = (payload, count) {
+            segment.recording = crate::RecordingId::from_bytes([0; 16]);
+        }
+    });
+    fails(&world, &recording, FindingName::Continuity, ReasonCode::SequenceBroken);
+}
+
+#[test]
+fn a_device_that_signs_a_broken_chain() {
+    let mut world = World::new();
+    let mut count = 0;
+    let recording = world.record_with(1, &video(1), true, |payload| {
+        count += 1;
+        if let (Payload::Segment(segment), 5) = (payload, count) {
+            segment.previous = Digest::of(b"something else");
+        }
+    });
+    fails(&world, &recording, FindingName::Continuity, ReasonCode::ChainBroken);
+}
+
+#[test]
+fn a_device_that_leaves_a_gap() {
+    let mut world = World::new();
+    let recording = world.record_with(1, &video(1), true, |payload| {
+        if let Payload::Segment(segment) = payload
+            && segment.sequence.get() == 7
+        {
+            segment.range = crate::ByteRange::new(segment.range.offset() + 1, 5).unwrap();
+        }
+    });
+    fails(&world, &recording, FindingName::Continuity, ReasonCode::SegmentsNotTiled);
+}
+
+#[test]
+fn a_device_that_states_wrong_totals() {
+    for wrong in 0..3 {
+        let mut world = World::new();
+        let recording = world.record_with(1, &video(1), true, |payload| {
+            if let Payload::End(end) = payload {
+                match wrong {
+                    0 => end.total_length += 1,
+                    1 => end.segments -= 1,
+                    _ => end.root = Digest::of(b""),
+                }
+            }
+        });
+        fails(&world, &recording, FindingName::Continuity, ReasonCode::TotalsDiffer);
+    }
+}
+
+#[test]
+fn block_digests_of_another_file() {
+    let mut world = World::new();
+    let bytes = super::world::noise(1, 5 << 20);
+    let mut deposit = world.deposit(1, crate::statement::Role::Account, &bytes);
+    let mut altered = bytes;
+    altered[0] ^= 1;
+    deposit.evidence.blocks[0] = Digest::of(&altered[..1 << 20]);
+    deposit.bytes = altered;
+    fails(&world, &deposit, FindingName::Continuity, ReasonCode::TotalsDiffer);
+}
+
+#[test]
+fn missing_and_surplus_receipts() {
+    let (world, recording) = recorded();
+    let mut cut = recording.clone();
+    cut.evidence.receipts.remove(0);
+    fails(&world, &cut, FindingName::Inclusion, ReasonCode::ReceiptMissing);
+    let mut surplus = recording;
+    let (_, last) = surplus.evidence.receipts.last().unwrap().clone();
+    surplus.evidence.receipts.push((Sequence::new(50), last));
+    fails(&world, &surplus, FindingName::Inclusion, ReasonCode::ReceiptIndex);
+}
+
+#[test]
+fn receipts_swapped() {
+    let (world, mut recording) = recorded();
+    let last = recording.evidence.receipts.len() - 1;
+    let (first_receipt, last_receipt) =
+        (recording.evidence.receipts[0].1.clone(), recording.evidence.receipts[last].1.clone());
+    recording.evidence.receipts[0].1 = last_receipt;
+    recording.evidence.receipts[last].1 = first_receipt;
+    fails(&world, &recording, FindingName::Inclusion, ReasonCode::ReceiptIndex);
+}
+
+#[test]
+fn a_receipt_that_is_none() {
+    let (world, recording) = recorded();
+    for damage in ["", "nonsense", "c2sp.org/tlog-proof@v1\nindex 7\n"] {
+        let mut damaged = recording.clone();
+        replace_last_receipt(&mut damaged, |_| damage.to_owned());
+        fails(&world, &damaged, FindingName::Inclusion, ReasonCode::ReceiptMalformed);
+    }
+}
+
+#[test]
+fn a_receipt_with_a_hash_left_out() {
+    let (world, mut recording) = recorded();
+    replace_last_receipt(&mut recording, |text| {
+        let mut lines: Vec<_> = text.lines().collect();
+        lines.remove(3);
+        lines.join("\n") + "\n"
+    });
+    fails(&world, &recording, FindingName::Inclusion, ReasonCode::ProofInvalid);
+}
+
+#[test]
+fn a_sealing_time_changed() {
+    let (world, mut recording) = recorded();
+    let last = recording.evidence.sealed.last_mut().unwrap();
+    last.sealed_at = UnixSeconds::new(last.sealed_at.get() - 1);
+    fails(&world, &recording, FindingName::Inclusion, ReasonCode::ProofInvalid);
+}
+
+#[test]
+fn a_checkpoint_altered() {
+    let (world, mut recording) = recorded();
+    replace_last_receipt(&mut recording, |text| {
+        let size = format!("\n{}\n", world.entries.len());
+        assert!(text.contains(&size));
+        text.replace(&size, &format!("\n{}\n", world.entries.len() + 1))
+    });
+    fails(&world, &recording, FindingName::Checkpoint, ReasonCode::LogSignatureInvalid);
+}
+
+#[test]
+fn a_checkpoint_that_only_a_stranger_has_signed() {
+    let (world, mut recording) = recorded();
+    replace_last_receipt(&mut recording, |text| {
+        let (body, _) = text.rsplit_once("\n\n").unwrap();
+        let stranger = World::of_operator(3).checkpoint();
+        let (_, signature) = stranger.as_str().rsplit_once("\n\n").unwrap();
+        format!("{body}\n\n{signature}")
+    });
+    fails(&world, &recording, FindingName::Checkpoint, ReasonCode::LogSignatureInvalid);
+}
+
+#[test]
+fn a_quorum_that_is_missing_or_forged() {
+    let mut world = World::witnessed();
+    let recording = world.record(1, &video(1));
+    let mut without = recording.clone();
+    replace_last_receipt(&mut without, |text| {
+        text.lines().filter(|line| !line.contains("witness.example")).collect::<Vec<_>>().join("\n") + "\n"
+    });
+    fails(&world, &without, FindingName::Checkpoint, ReasonCode::NoQuorum);
+    let mut forged = recording;
+    replace_last_receipt(&mut forged, |text| {
+        // the cosignature of an earlier, smaller tree
+        let mut earlier = World::witnessed();
+        earlier.clock += 1;
+        let line = earlier.checkpoint().as_str().lines().last().unwrap().to_owned();
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        *lines.last_mut().unwrap() = line;
+        lines.join("\n") + "\n"
+    });
+    fails(&world, &forged, FindingName::Checkpoint, ReasonCode::WitnessSignatureInvalid);
+}
+
+#[test]
+fn two_roots_for_one_size() {
+    let (world, mut recording) = recorded();
+    // the operator shows a second history, of the same size, in which another entry differs
+    let mut second = World::new();
+    second.entries = world.entries.clone();
+    second.entries[1].statement = Digest::of(b"another history");
+    let first = recording.evidence.sealed[0].clone();
+    recording.evidence.receipts[0].1 = second.receipt(&first);
+    fails(&world, &recording, FindingName::Checkpoint, ReasonCode::ChainForked);
+}
+
+#[test]
+fn two_sealed_statements_for_one_place_are_a_conflict() {
+    let (mut world, mut recording) = recorded();
+    let key = DeviceKey::from_seed([1; 32]);
+    let Payload::Segment(mut other) = recording.evidence.sealed[3].statement.payload().clone() else {
+        panic!("no segment")
+    };
+    other.digest = Digest::of(b"a second version");
+    let sealed: Sealed = world.seal(Statement::sign(&Payload::Segment(other), &key).unwrap());
+    let conflict = world.prove(sealed);
+    recording.evidence.conflicts.push(conflict);
+    fails(&world, &recording, FindingName::Continuity, ReasonCode::Conflict);
+}
+
+#[test]
+fn a_made_up_conflict_frames_nobody() {
+    let (mut world, recording) = recorded();
+    let Payload::Segment(mut other) = recording.evidence.sealed[3].statement.payload().clone() else {
+        panic!("no segment")
+    };
+    other.digest = Digest::of(b"a second version");
+    let own = DeviceKey::from_seed([1; 32]);
+    let stranger = DeviceKey::from_seed([9; 32]);
+    let payload = Payload::Segment(other.clone());
+    // signed by somebody else, and sealed
+    let foreign = Statement::sign(&payload, &stranger).unwrap();
+    let foreign = world.seal(foreign);
+    let foreign = world.prove(foreign);
+    // signed by the device, but the signature is damaged
+    let damaged = with_damaged_signature(&Statement::sign(&payload, &own).unwrap());
+    let damaged = world.seal(damaged);
+    let damaged = world.prove(damaged);
+    // signed by the device, never sealed: a receipt for something else
+    let unsealed = Statement::sign(&payload, &own).unwrap();
+    let place = &recording.evidence.sealed[2];
+    let unsealed = (
+        Sealed { statement: unsealed, index: place.index, sealed_at: place.sealed_at },
+        world.receipt(place),
+    );
+    // the very statement of the recording, repeated
+    let same = world.prove(recording.evidence.sealed[3].clone());
+    // of another recording
+    other.recording = crate::RecordingId::from_bytes([0; 16]);
+    let elsewhere = world.seal(Statement::sign(&Payload::Segment(other), &own).unwrap());
+    let elsewhere = world.prove(elsewhere);
+    let mut accused = recording;
+    accused.evidence.conflicts = vec![foreign, damaged, unsealed, same, elsewhere];
+    let report = examine(&accused.bytes, &[], &[accused.evidence], &world.trust());
+    assert_eq!(report.verdict, Verdict::Consistent);
+}
