@@ -61,6 +61,15 @@ fn dependencies(workspace: &Workspace, runner: &Runner, toolbox: &Toolbox) -> an
     if advisories {
         command.arg("--disable-fetch").arg("advisories");
     }
+    // An exception that nothing needs any more is a lie about the dependencies.
+    command.args([
+        "-D",
+        "unmatched-skip",
+        "-D",
+        "unnecessary-skip",
+        "-D",
+        "license-exception-not-encountered",
+    ]);
     runner.run(command.args(["bans", "licenses", "sources"]))?;
     if !advisories {
         report::warn(
