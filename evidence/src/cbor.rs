@@ -11,7 +11,7 @@ use minicbor::{Decoder, Encoder};
 
 /// What is wrong with CBOR input, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("byte {offset}, {field}: {problem}")]
+#[error("At byte {offset}, in {field}: {problem}.")]
 pub struct CborError {
     /// Offset in the decoded item.
     pub offset: usize,

@@ -55,10 +55,10 @@ pub enum DisclosedValue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DisclosureError {
     /// Beyond the poles, or more than once around the earth.
-    #[error("the position lies outside -90..90 degrees of latitude or -180..180 degrees of longitude")]
+    #[error("The position lies outside -90..90 degrees of latitude or -180..180 degrees of longitude.")]
     Position,
     /// Empty or longer than 256 bytes.
-    #[error("the depositor has 1 to 256 bytes")]
+    #[error("The depositor has 1 to 256 bytes.")]
     Depositor,
 }
 

@@ -34,13 +34,13 @@ pub struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EntryError {
     /// Not 42 bytes.
-    #[error("an entry has 42 bytes, not {0}")]
+    #[error("An entry has 42 bytes, not {0}.")]
     Length(usize),
     /// A version that this program does not know.
-    #[error("the entry has the unknown version {0}")]
+    #[error("The entry has the unknown version {0}.")]
     Version(u8),
     /// A kind that this program does not know.
-    #[error("the entry has the unknown kind {0}")]
+    #[error("The entry has the unknown kind {0}.")]
     Kind(u8),
 }
 

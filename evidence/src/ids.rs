@@ -10,7 +10,7 @@ use crate::key::PublicKey;
 
 /// Text that should be the lower-case hexadecimal form of an id and is not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} must be {expected} lower-case hexadecimal digits")]
+#[error("{what} must be {expected} lower-case hexadecimal digits.")]
 pub struct ParseIdError {
     what: &'static str,
     expected: usize,

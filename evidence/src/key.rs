@@ -14,16 +14,16 @@ pub struct PublicKey(VerifyingKey);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PublicKeyError {
     /// Not 32 bytes.
-    #[error("an Ed25519 public key has 32 bytes, not {0}")]
+    #[error("An Ed25519 public key has 32 bytes, not {0}.")]
     Length(usize),
     /// The bytes decode to no point of the curve.
-    #[error("the bytes are no point of the Ed25519 curve")]
+    #[error("The bytes are no point of the Ed25519 curve.")]
     NotAPoint,
     /// The point has another, shorter encoding; two spellings of one key would have two key digests.
-    #[error("the Ed25519 public key is not encoded canonically")]
+    #[error("The Ed25519 public key is not encoded canonically.")]
     NotCanonical,
     /// Anybody can sign for a key of small order.
-    #[error("the Ed25519 public key is of small order")]
+    #[error("The Ed25519 public key is of small order.")]
     SmallOrder,
 }
 

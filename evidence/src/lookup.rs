@@ -64,7 +64,7 @@ impl fmt::Debug for Token {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LookupError {
     /// Longer than allowed.
-    #[error("the lookup message has {length} bytes, more than {max}")]
+    #[error("The lookup message has {length} bytes, more than {max}.")]
     TooLong {
         /// Its length in bytes.
         length: usize,
@@ -72,16 +72,16 @@ pub enum LookupError {
         max: usize,
     },
     /// No message of the specified shape.
-    #[error("the lookup message is malformed: {0}")]
+    #[error("The lookup message is malformed. {0}")]
     Malformed(#[from] CborError),
     /// A token occurs twice.
-    #[error("the lookup request repeats a token")]
+    #[error("The lookup request repeats a token.")]
     Repeated,
     /// The encoding is not the deterministic one.
-    #[error("the lookup message is not in deterministic encoding (RFC 8949, section 4.2.1)")]
+    #[error("The lookup message is not in deterministic encoding (RFC 8949, section 4.2.1).")]
     NotDeterministic,
     /// One of the evidence files does not parse.
-    #[error("evidence file {index} of the answer is malformed: {source}")]
+    #[error("Evidence file {index} of the answer is malformed. {source}")]
     Evidence {
         /// Its place in the answer, from 0.
         index: usize,

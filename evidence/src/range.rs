@@ -16,13 +16,13 @@ pub struct ByteRange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RangeError {
     /// A range has at least one byte.
-    #[error("the range at byte {offset} is empty")]
+    #[error("The range at byte {offset} is empty.")]
     Empty {
         /// Where it begins.
         offset: u64,
     },
     /// Files end at or before byte 2^53 − 1.
-    #[error("the range of {length} bytes at byte {offset} ends beyond 2^53 - 1")]
+    #[error("The range of {length} bytes at byte {offset} ends beyond 2^53 - 1.")]
     TooFar {
         /// Where it begins.
         offset: u64,

@@ -51,7 +51,7 @@ pub enum SubmissionsError {
     #[error("The request holds more than {max} submissions.", max = MAX_SUBMISSIONS)]
     TooMany,
     /// Not a sequence of submissions.
-    #[error("Submission {index} of the request is malformed: {source}")]
+    #[error("Submission {index} of the request is malformed. {source}")]
     Malformed {
         /// Its place in the request, from 0.
         index: usize,
@@ -196,7 +196,7 @@ pub enum OutcomesError {
         length: usize,
     },
     /// No list of outcomes.
-    #[error("The answer is malformed: {0}")]
+    #[error("The answer is malformed. {0}")]
     Malformed(#[from] CborError),
 }
 

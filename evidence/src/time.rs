@@ -14,7 +14,7 @@ pub struct UnixMillis(u64);
 
 /// A number of milliseconds beyond [`MAX_SAFE_INTEGER`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the time {0} ms lies beyond 2^53 - 1")]
+#[error("The time {0} ms lies beyond 2^53 - 1.")]
 pub struct TimeOutOfRange(u64);
 
 impl UnixMillis {

@@ -109,7 +109,7 @@ pub enum TrustError {
         max: usize,
     },
     /// A policy does not parse.
-    #[error("Policy {index} of the trust file is malformed: {source}")]
+    #[error("Policy {index} of the trust file is malformed. {source}")]
     Policy {
         /// Its place, from 0.
         index: usize,
@@ -133,7 +133,7 @@ pub enum TrustError {
         index: usize,
     },
     /// A registrar's key is not acceptable.
-    #[error("The key of registrar {index} in the trust file is malformed: {source}")]
+    #[error("The key of registrar {index} in the trust file is malformed. {source}")]
     RegistrarKey {
         /// Its place, from 0.
         index: usize,
@@ -147,7 +147,7 @@ pub enum TrustError {
         index: usize,
     },
     /// A registrar's key is a weak or ambiguous point.
-    #[error("The key of registrar {index} in the trust file is not acceptable: {source}.")]
+    #[error("The key of registrar {index} in the trust file is not acceptable. {source}")]
     RegistrarPoint {
         /// Its place, from 0.
         index: usize,

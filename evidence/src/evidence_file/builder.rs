@@ -40,7 +40,7 @@ pub enum BuildError {
     #[error("The enrolment of the signer is missing.")]
     EnrolmentMissing,
     /// The digests of the segments of a deposit do not fit the deposit.
-    #[error("The segment digests do not fit: {0}")]
+    #[error("The segment digests do not fit. {0}")]
     Blocks(#[source] EvidenceFileError),
     /// The file would be longer than evidence files may be.
     #[error("The evidence would have {length} bytes, more than the 64 MiB that a file may have.")]

@@ -31,10 +31,10 @@ pub enum EvidenceFileError {
     #[error("The evidence file has version {0}, which this program does not know.")]
     Version(u8),
     /// The structure is not the specified one.
-    #[error("The structure of the evidence file is damaged: {0}")]
+    #[error("The structure of the evidence file is damaged. {0}")]
     Malformed(#[from] CborError),
     /// A statement in it does not parse.
-    #[error("Statement {index} of the {part} in the evidence file is damaged: {source}")]
+    #[error("Statement {index} of the {part} in the evidence file is damaged. {source}")]
     Statement {
         /// Which list it is in.
         part: &'static str,

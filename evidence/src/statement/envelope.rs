@@ -27,7 +27,7 @@ const TYP_PREFIX: &str = "application/vnd.jianzhen.";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StatementError {
     /// Longer than a statement of its kind may be.
-    #[error("the statement has {length} bytes, more than the {max} that its kind may have")]
+    #[error("The statement has {length} bytes, more than the {max} that its kind may have.")]
     TooLong {
         /// Its length in bytes.
         length: usize,
@@ -35,22 +35,22 @@ pub enum StatementError {
         max: usize,
     },
     /// The outer structure is no tagged COSE_Sign1 of the specified shape.
-    #[error("the envelope of the statement is malformed: {0}")]
+    #[error("The envelope of the statement is malformed. {0}")]
     Envelope(#[source] CborError),
     /// The unprotected header holds something; it is not signed, so it must be empty.
-    #[error("the unprotected header of the statement is not empty")]
+    #[error("The unprotected header of the statement is not empty.")]
     UnprotectedHeader,
     /// The protected header is malformed or has other members than alg, kid and typ.
-    #[error("the protected header of the statement is malformed: {0}")]
+    #[error("The protected header of the statement is malformed. {0}")]
     Header(#[source] CborError),
     /// Signed with another algorithm than Ed25519.
-    #[error("the signature algorithm {0} is not Ed25519 (-19)")]
+    #[error("The signature algorithm {0} is not Ed25519 (-19).")]
     Algorithm(i64),
     /// A type that this version does not know.
-    #[error("the statement type {0:?} is unknown")]
+    #[error("The statement type {0:?} is unknown.")]
     Type(String),
     /// The payload does not say what its type requires.
-    #[error("the payload of the {kind} statement is malformed: {source}")]
+    #[error("The payload of the {kind} statement is malformed. {source}")]
     Payload {
         /// The kind that the header announces.
         kind: StatementKind,
@@ -58,7 +58,7 @@ pub enum StatementError {
         source: CborError,
     },
     /// Another encoding of the same statement exists, and this is not the one that is allowed.
-    #[error("the {part} of the statement is not in deterministic encoding (RFC 8949, section 4.2.1)")]
+    #[error("The {part} of the statement is not in deterministic encoding (RFC 8949, section 4.2.1).")]
     NotDeterministic {
         /// Envelope, header or payload.
         part: &'static str,

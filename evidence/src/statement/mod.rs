@@ -198,7 +198,7 @@ struct Parts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// The statement names another key.
-    #[error("the statement names the key {named}, not {given}")]
+    #[error("The statement names the key {named}, not {given}.")]
     OtherKey {
         /// The `kid` of the statement.
         named: KeyDigest,
@@ -206,7 +206,7 @@ pub enum SignatureError {
         given: KeyDigest,
     },
     /// The signature does not verify.
-    #[error("the signature of the statement does not verify")]
+    #[error("The signature of the statement does not verify.")]
     Invalid,
 }
 

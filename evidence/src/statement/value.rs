@@ -23,7 +23,7 @@ pub struct Percent(u8);
 
 /// A number above 100 is no percentage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is more than 100 per cent")]
+#[error("{0} is more than 100 per cent.")]
 pub struct PercentError(u8);
 
 impl TryFrom<u8> for Percent {
