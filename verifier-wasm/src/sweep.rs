@@ -100,3 +100,107 @@ fn union(ranges: &[ByteRange]) -> VecDeque<(u64, u64)> {
     }
     spans
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(offset: u64, length: u64) -> ByteRange {
+        ByteRange::new(offset, length).unwrap()
+    }
+
+    /// A file whose bytes differ from place to place.
+    fn file(length: usize) -> Vec<u8> {
+        (0..length).map(|index| u8::try_from((index * 31 + index / 251) % 256).unwrap()).collect()
+    }
+
+    /// Sweeps `file` in chunks of `chunk` bytes and checks every digest against hashing the range alone.
+    fn check(file: &[u8], ranges: &[ByteRange], chunk: usize) {
+        let mut sweep = Sweep::new(ranges.to_vec());
+        let reads: Vec<_> = sweep.reads().collect();
+        let mut found = std::collections::BTreeMap::new();
+        for (offset, length) in reads {
+            let begin = usize::try_from(offset).unwrap();
+            let piece = &file[begin..begin + usize::try_from(length).unwrap()];
+            for part in piece.chunks(chunk) {
+                for (range, digest) in sweep.feed(part).unwrap() {
+                    assert!(found.insert(range, digest).is_none(), "{range:?} came out twice");
+                }
+            }
+        }
+        assert_eq!(sweep.remaining(), 0);
+        for range in ranges {
+            let begin = usize::try_from(range.offset()).unwrap();
+            let end = usize::try_from(range.end()).unwrap();
+            assert_eq!(found.get(range), Some(&Digest::of(&file[begin..end])), "{range:?}");
+        }
+        let distinct: std::collections::BTreeSet<_> = ranges.iter().collect();
+        assert_eq!(found.len(), distinct.len(), "only what was asked for");
+    }
+
+    #[test]
+    fn tiling_overlapping_nested_repeated_and_scattered_ranges() {
+        let file = file(10_000);
+        let ranges = [
+            range(0, 10_000),
+            range(0, 1),
+            range(0, 4000),
+            range(4000, 3000),
+            range(3999, 2),
+            range(7000, 3000),
+            range(7000, 3000),
+            range(9999, 1),
+        ];
+        for chunk in [1, 7, 4000, 4001, 10_000] {
+            check(&file, &ranges, chunk);
+            check(&file, &ranges[3..], chunk);
+        }
+    }
+
+    #[test]
+    fn random_ranges_in_random_chunks() {
+        let file = file(3000);
+        // A linear congruential generator: the same cases on every run.
+        let mut state = 12_345_u64;
+        let mut next = move |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        for _ in 0..300 {
+            let ranges: Vec<_> = (0..=next(12))
+                .map(|_| {
+                    let offset = next(3000);
+                    range(offset, 1 + next(3000 - offset))
+                })
+                .collect();
+            check(&file, &ranges, usize::try_from(1 + next(500)).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_nobody_wants_is_not_read_and_nothing_is_read_twice() {
+        let sweep = Sweep::new(vec![range(100, 50), range(120, 80), range(1000, 10), range(200, 5)]);
+        assert_eq!(sweep.reads().collect::<Vec<_>>(), [(100, 105), (1000, 10)]);
+        assert_eq!(sweep.remaining(), 115);
+    }
+
+    #[test]
+    fn long_spans_are_read_in_pieces_also_beyond_four_gib() {
+        let begin = (4 << 30) - 5;
+        let sweep = Sweep::new(vec![range(begin, 2 * READ_LENGTH + 1)]);
+        let reads: Vec<_> = sweep.reads().collect();
+        assert_eq!(
+            reads,
+            [(begin, READ_LENGTH), (begin + READ_LENGTH, READ_LENGTH), (begin + 2 * READ_LENGTH, 1)]
+        );
+    }
+
+    #[test]
+    fn bytes_beyond_the_plan_are_refused_and_change_nothing() {
+        let mut sweep = Sweep::new(vec![range(0, 3), range(10, 3)]);
+        assert_eq!(sweep.feed(b"abcd"), Err(BeyondSpan), "it would run into bytes that nobody wants");
+        assert_eq!(sweep.feed(b"abc").unwrap(), [(range(0, 3), Digest::of(b"abc"))]);
+        sweep.feed(b"xyz").unwrap();
+        assert_eq!(sweep.feed(b"x"), Err(BeyondSpan));
+    }
+}

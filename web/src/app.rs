@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::desk::Desk;
 use crate::i18n::{I18nContextProvider, t, t_string, use_i18n};
 use crate::language::{LanguageSwitch, keep_document_language};
+use crate::print::open_details_on_paper;
 use crate::view::card::CaseCard;
 use crate::view::drop_zone::DropZone;
 use crate::view::limits::Limits;
@@ -24,6 +25,7 @@ pub(crate) fn App() -> impl IntoView {
 fn Page() -> impl IntoView {
     let i18n = use_i18n();
     keep_document_language();
+    open_details_on_paper();
     let desk = Desk::new();
     provide_context(desk);
     // The scripts of tests, and of people who embed the page, wait for this.

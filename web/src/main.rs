@@ -7,7 +7,7 @@
 //! | [`pool`] | the workers |
 //! | [`meter`], [`format`] | speed and time left; numbers and times as text |
 //! | [`words`] | the sentence for each verdict, finding, reason and error |
-//! | [`view`] | what is seen |
+//! | [`view`], [`print`] | what is seen, and what is on paper |
 
 // The component macro makes the types of properties public, whatever the component is.
 #![expect(unreachable_pub)]
@@ -21,6 +21,7 @@ mod language;
 mod meter;
 mod pairing;
 mod pool;
+mod print;
 mod view;
 mod words;
 

@@ -7,6 +7,7 @@ use crate::case::{Case, Stage};
 use crate::format;
 use crate::i18n::{t_string, use_i18n};
 use crate::view::actions::Actions;
+use crate::view::limits::Limits;
 use crate::view::progress::ProgressPanel;
 use crate::view::verdict::VerdictPanel;
 
@@ -45,6 +46,7 @@ pub(crate) fn CaseCard(case: Case) -> impl IntoView {
             <Show when=is_done fallback=move || view! { <ProgressPanel case /> }>
                 {move || case.outcome.get().map(|outcome| view! { <VerdictPanel outcome /> })}
                 <Actions case />
+                <Limits is_for_print=true />
             </Show>
         </article>
     }

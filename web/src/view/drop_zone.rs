@@ -35,6 +35,7 @@ pub(crate) fn DropZone() -> impl IntoView {
             class="drop-zone"
             data-drop-zone=""
             class:over=move || is_over.get()
+            class:compact=move || desk.cases.with(|cases| !cases.is_empty())
             aria-label=move || t_string!(i18n, drop.label)
             on:dragenter=move |_| is_over.set(true)
             on:dragover=move |_| is_over.set(true)

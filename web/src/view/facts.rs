@@ -96,7 +96,14 @@ fn subject_facts(i18n: Words, subject: &Subject) -> Vec<Fact> {
             SubjectKind::Recording => t_string!(i18n, facts.device),
             SubjectKind::Deposit => t_string!(i18n, facts.depositor),
         };
-        facts.push(Fact::new(label, joined(&[&signer.id, &signer.model])));
+        let device = t_string!(i18n, facts.device_model);
+        facts.push(Fact::new(
+            label,
+            match signer.model.as_str() {
+                "" => signer.id.clone(),
+                model => fill(device, &[("id", &signer.id), ("model", &model)]),
+            },
+        ));
         if !signer.agency.is_empty() {
             facts.push(Fact::new(t_string!(i18n, facts.agency), &signer.agency));
         }
@@ -181,11 +188,6 @@ fn chain_facts(i18n: Words, chain: &ChainFacts) -> Vec<Fact> {
         facts.push(Fact::new(t_string!(i18n, finding.roots), cosigned));
     }
     facts
-}
-
-fn joined(parts: &[&str]) -> String {
-    let parts: Vec<&str> = parts.iter().filter(|part| !part.is_empty()).copied().collect();
-    parts.join(" · ")
 }
 
 fn list(facts: Vec<Fact>) -> impl IntoView + use<> {

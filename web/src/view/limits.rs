@@ -4,12 +4,12 @@ use leptos::prelude::*;
 
 use crate::i18n::{t, use_i18n};
 
-/// The box with what a verdict does not prove.
+/// The box with what a verdict does not prove. On paper each result carries its own.
 #[component]
-pub(crate) fn Limits() -> impl IntoView {
+pub(crate) fn Limits(#[prop(optional)] is_for_print: bool) -> impl IntoView {
     let i18n = use_i18n();
     view! {
-        <section class="limits">
+        <section class="limits" class:print-only=is_for_print>
             <h2>{t!(i18n, limits.title)}</h2>
             <ul>
                 <li>{t!(i18n, limits.scene)}</li>

@@ -8,7 +8,7 @@ use protocol::report::Mismatch;
 use crate::case::Outcome;
 use crate::format;
 use crate::i18n::{t, t_string, use_i18n};
-use crate::view::timeline::Timeline;
+use crate::view::timeline::DifferenceTimeline;
 use crate::words::{self, fill};
 
 /// Rows on the page; the saved report has all. Who has more differences than this is not helped by reading them.
@@ -29,7 +29,7 @@ pub(crate) fn Mismatches(outcome: Arc<Outcome>) -> impl IntoView {
             <h4>
                 {t!(i18n, mismatch.title)} " " <small>{move || fill(t_string!(i18n, mismatch.count), &[("count", &format::grouped(count))])}</small>
             </h4>
-            <Timeline outcome=outcome.clone() />
+            <DifferenceTimeline outcome=outcome.clone() />
             <table class="mismatches">
                 <thead>
                     <tr>

@@ -53,17 +53,26 @@ fn Row(segment: Telemetry) -> impl IntoView {
     view! {
         <tr>
             <td>{format::grouped(segment.segment.saturating_add(1))}</td>
-            <td>{media}</td>
+            <td>{media.unwrap_or_else(none)}</td>
             <td>{move || words::short_time(i18n, begin)}</td>
-            <td>{battery}</td>
-            <td>{move || position.as_ref().map(|position| words::device::position(i18n, position))}</td>
+            <td>{battery.unwrap_or_else(none)}</td>
+            <td>
+                {move || {
+                    position.as_ref().map_or_else(none, |position| words::device::position(i18n, position))
+                }}
+            </td>
             <td>
                 {move || {
                     let words: Vec<&str> =
                         events.iter().map(|event| words::device::event(i18n, event.kind)).collect();
-                    words.join("、")
+                    if words.is_empty() { none() } else { words.join(" / ") }
                 }}
             </td>
         </tr>
     }
+}
+
+/// What a cell says where the device said nothing.
+fn none() -> String {
+    "–".to_owned()
 }

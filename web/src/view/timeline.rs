@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use protocol::report::{Report, Verdict};
+use protocol::report::{ExcerptFacts, Report};
 
 use crate::case::Outcome;
 use crate::format;
@@ -16,46 +16,66 @@ const MIN_WIDTH: u64 = 3;
 /// Parts that are drawn; more cannot be told apart on this width.
 const MAX_PARTS: usize = 1000;
 
-/// The bar. Nothing is drawn where the recording's times are not known.
+/// What is drawn: parts of a whole, and how its ends are called.
+struct Drawing {
+    parts: Vec<(u64, u64)>,
+    total: u64,
+    ends: [String; 2],
+}
+
+/// The differences on the recording's own timeline; nothing where its times are not known.
 #[component]
-pub(crate) fn Timeline(outcome: Arc<Outcome>) -> impl IntoView {
+pub(crate) fn DifferenceTimeline(outcome: Arc<Outcome>) -> impl IntoView {
     let i18n = use_i18n();
-    let report = &outcome.report;
-    let total = duration(report)?;
-    let parts = parts(report).into_iter().map(|(from, to)| {
+    let total = duration(&outcome.report)?;
+    let known = outcome.report.mismatches.iter().filter_map(|mismatch| mismatch.from_ms.zip(mismatch.to_ms));
+    let parts = known.take(MAX_PARTS).collect();
+    let ends = [0, total].map(format::timecode);
+    Some(bar("differences", Drawing { parts, total, ends }, move || t_string!(i18n, mismatch.timeline)))
+}
+
+/// The part of a recording that an excerpt is, counted in segments: its times beyond the excerpt are not disclosed.
+#[component]
+pub(crate) fn ExcerptTimeline(excerpt: ExcerptFacts) -> impl IntoView {
+    let i18n = use_i18n();
+    let total = excerpt.of.filter(|of| *of > 0)?;
+    let parts = vec![(excerpt.first_segment, excerpt.last_segment.saturating_add(1))];
+    let ends = [1, total].map(|number| format!("{} {number}", t_string!(i18n, telemetry.segment)));
+    Some(bar("excerpt", Drawing { parts, total, ends }, move || t_string!(i18n, excerpt.timeline)))
+}
+
+fn bar(
+    of: &'static str,
+    drawing: Drawing,
+    label: impl Fn() -> &'static str + Clone + Send + Sync + 'static,
+) -> impl IntoView {
+    let Drawing { parts, total, ends: [begin, end] } = drawing;
+    let parts = parts.into_iter().map(|(from, to)| {
         let (x, width) = place(from, to, total);
         view! { <rect x=x.to_string() y="0" width=width.to_string() height="10"></rect> }
     });
-    let parts = parts.collect_view();
-    let of = report.verdict.as_str();
-    let label = move || match outcome.report.verdict {
-        Verdict::Excerpt => t_string!(i18n, excerpt.timeline),
-        _ => t_string!(i18n, mismatch.timeline),
-    };
-    Some(view! {
-        <svg class="timeline" data-of=of viewBox="0 0 1000 10" preserveAspectRatio="none" role="img" aria-label=label>
-            {parts}
+    view! {
+        <svg
+            class="timeline"
+            data-of=of
+            viewBox="0 0 1000 10"
+            preserveAspectRatio="none"
+            role="img"
+            aria-label=label.clone()
+        >
+            {parts.collect_view()}
         </svg>
-        <p class="timeline-ends" aria-hidden="true">
-            <span>{format::timecode(0)}</span>
-            <span>{format::timecode(total)}</span>
+        <p class="timeline-ends">
+            <span>{begin}</span>
+            <span class="timeline-legend">{label}</span>
+            <span>{end}</span>
         </p>
-    })
+    }
 }
 
 /// The recording's length on its own timeline, as far as the evidence knows it.
 fn duration(report: &Report) -> Option<u64> {
     report.telemetry.iter().filter_map(|segment| segment.to_ms).max().filter(|end| *end > 0)
-}
-
-fn parts(report: &Report) -> Vec<(u64, u64)> {
-    match &report.excerpt {
-        Some(excerpt) => excerpt.from_ms.zip(excerpt.to_ms).into_iter().collect(),
-        None => {
-            let known = report.mismatches.iter().filter_map(|mismatch| mismatch.from_ms.zip(mismatch.to_ms));
-            known.take(MAX_PARTS).collect()
-        }
-    }
 }
 
 /// Left edge and width in the drawing.

@@ -12,7 +12,7 @@ use crate::view::facts;
 use crate::view::findings::Findings;
 use crate::view::mismatches::Mismatches;
 use crate::view::telemetry::TelemetryTable;
-use crate::view::timeline::Timeline;
+use crate::view::timeline::ExcerptTimeline;
 use crate::words;
 
 /// The verdict and all behind it.
@@ -67,11 +67,11 @@ fn Headline(outcome: Arc<Outcome>) -> impl IntoView {
 #[component]
 fn KeyFacts(outcome: Arc<Outcome>) -> impl IntoView {
     let i18n = use_i18n();
-    let excerpt = outcome.report.excerpt.is_some().then(|| outcome.clone());
+    let excerpt = outcome.report.excerpt.clone();
     view! {
         <section class="section">
             <h4>{t!(i18n, facts.title)}</h4>
-            {excerpt.map(|outcome| view! { <Timeline outcome /> })}
+            {move || excerpt.clone().map(|excerpt| view! { <ExcerptTimeline excerpt /> })}
             {move || facts::key_facts(i18n, &outcome)}
         </section>
     }
@@ -82,7 +82,7 @@ fn Checks(outcome: Arc<Outcome>, is_open: bool) -> impl IntoView {
     let i18n = use_i18n();
     let not_reached = outcome.report.findings.iter().all(|finding| finding.reason == ReasonCode::NotReached);
     view! {
-        <details open=is_open hidden=not_reached>
+        <details open=is_open hidden=not_reached data-print="">
             <summary>{t!(i18n, finding.title)}</summary>
             <div class="inside">
                 <Findings outcome />
@@ -98,14 +98,19 @@ fn Technical(outcome: Arc<Outcome>) -> impl IntoView {
     let telemetry = (!outcome.report.telemetry.is_empty()).then(|| outcome.clone());
     let is_open = RwSignal::new(false);
     view! {
-        <details>
+        <details data-print="">
             <summary>{t!(i18n, facts.technical)}</summary>
             <div class="inside">
                 {move || facts::technical_facts(i18n, &outcome.report)}
-                {self_check.map(|check| view! {
-                    <h4>{t!(i18n, check.title)}</h4>
-                    {move || facts::self_check(i18n, &check)}
-                })}
+                {self_check
+                    .map(|check| {
+                        view! {
+                            <div class="screen-only">
+                                <h4>{t!(i18n, check.title)}</h4>
+                                {move || facts::self_check(i18n, &check)}
+                            </div>
+                        }
+                    })}
             </div>
         </details>
         {telemetry.map(|outcome| view! {

@@ -1,0 +1,187 @@
+//! Reading and hashing in a real browser, in a dedicated worker as on the page.
+
+#![cfg(target_arch = "wasm32")]
+
+use std::cell::Cell;
+
+use evidence::report::{ErrorCode, FileFacts, Report, TrustFacts};
+use evidence::{ByteRange, Digest};
+use js_sys::{Array, Uint8Array};
+use protocol::{Command, Event, Phase, Progress};
+use verifier_wasm::blob::{BlobReader, ReadError};
+use verifier_wasm::container::boundaries;
+use verifier_wasm::hashing::{HashingError, Monitor, hash_ranges};
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use web_sys::{Blob, File};
+
+wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// Lets everything run, and counts.
+#[derive(Default)]
+struct Watch {
+    calls: Cell<u32>,
+    last: Cell<(u64, u64)>,
+    cancel_after: Option<u32>,
+}
+
+impl Monitor for Watch {
+    fn progress(&self, done: u64, total: u64) {
+        self.calls.set(self.calls.get() + 1);
+        self.last.set((done, total));
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel_after.is_some_and(|calls| self.calls.get() >= calls)
+    }
+}
+
+fn range(offset: u64, length: u64) -> ByteRange {
+    ByteRange::new(offset, length).unwrap()
+}
+
+fn blob(bytes: &[u8]) -> Blob {
+    joined(&[&blob_part(bytes)])
+}
+
+fn blob_part(bytes: &[u8]) -> Blob {
+    Blob::new_with_u8_array_sequence(&Array::of1(&Uint8Array::from(bytes))).unwrap()
+}
+
+fn joined(parts: &[&Blob]) -> Blob {
+    let list: Array = parts.iter().copied().collect();
+    Blob::new_with_blob_sequence(&list).unwrap()
+}
+
+/// `part`, `times` times over; the browser keeps its bytes once.
+fn repeated(part: &Blob, times: usize) -> Blob {
+    joined(&vec![part; times])
+}
+
+async fn digests(reader: &BlobReader, ranges: &[ByteRange], watch: &Watch) -> Vec<Digest> {
+    let mut found = Vec::new();
+    hash_ranges(reader, ranges.to_vec(), watch, |range, digest| found.push((range, digest))).await.unwrap();
+    let of = |range: &ByteRange| found.iter().find(|(found, _)| found == range).unwrap().1;
+    ranges.iter().map(of).collect()
+}
+
+#[wasm_bindgen_test]
+async fn known_digests() {
+    let million = vec![b'a'; 1_000_000];
+    let reader = BlobReader::new(joined(&[&blob(b"abc"), &blob(&million)]));
+    let found = digests(&reader, &[range(0, 3), range(3, 1_000_000)], &Watch::default()).await;
+    // FIPS 180-2, appendices B.1 and B.3.
+    assert_eq!(found[0].to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_eq!(found[1].to_string(), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+#[wasm_bindgen_test]
+async fn offsets_beyond_four_gib_are_not_cut_to_32_bits() {
+    let zeros = blob(&vec![0; 16 << 20]);
+    let tail = vec![7; 3 << 20];
+    let file = joined(&[&repeated(&zeros, 256), &blob(&tail)]);
+    let reader = BlobReader::new(file);
+    assert_eq!(reader.length(), 4 * GIB + 3 * MIB);
+    let ranges = [range(4 * GIB - MIB, 2 * MIB), range(4 * GIB + MIB, 2 * MIB), range(0, MIB)];
+    let found = digests(&reader, &ranges, &Watch::default()).await;
+    let straddling = [vec![0; 1 << 20], vec![7; 1 << 20]].concat();
+    assert_eq!(
+        found,
+        [Digest::of(&straddling), Digest::of(&tail[..2 << 20]), Digest::of(&straddling[..1 << 20])]
+    );
+}
+
+#[wasm_bindgen_test]
+async fn memory_does_not_grow_with_the_file() {
+    let zeros = blob(&vec![0; 16 << 20]);
+    let reader = BlobReader::new(repeated(&zeros, 32));
+    let pages = core::arch::wasm32::memory_size(0);
+    let watch = Watch::default();
+    let found = digests(&reader, &[range(0, 512 * MIB)], &watch).await;
+    // `head -c 512M /dev/zero | sha256sum`
+    assert_eq!(found[0].to_string(), "9acca8e8c22201155389f65abbf6bc9723edc7384ead80503839f49dcc56d767");
+    let grown = core::arch::wasm32::memory_size(0) - pages;
+    assert!(grown < 64, "the module's memory grew by {grown} pages of 64 KiB");
+    assert_eq!(watch.last.get(), (512 * MIB, 512 * MIB));
+}
+
+#[wasm_bindgen_test]
+async fn a_cancelled_hashing_stops_and_gives_no_digest() {
+    let zeros = blob(&vec![0; 16 << 20]);
+    let reader = BlobReader::new(repeated(&zeros, 64));
+    let watch = Watch { cancel_after: Some(2), ..Watch::default() };
+    let mut found = Vec::new();
+    let ended = hash_ranges(&reader, vec![range(0, GIB)], &watch, |range, _| found.push(range)).await;
+    assert_eq!(ended, Err(HashingError::Cancelled));
+    assert_eq!(found, []);
+    assert!(watch.last.get().0 < 64 * MIB, "it went on until {:?}", watch.last.get());
+}
+
+#[wasm_bindgen_test]
+async fn a_file_that_is_shorter_than_its_ranges_has_changed() {
+    let reader = BlobReader::new(blob(b"abc"));
+    let ended = hash_ranges(&reader, vec![range(0, 10)], &Watch::default(), |_, _| {}).await;
+    assert!(matches!(ended, Err(HashingError::Read(ReadError::Changed(_)))), "{ended:?}");
+    assert_eq!(ErrorCode::from(&ReadError::Changed(String::new())), ErrorCode::ChangedWhileReading);
+}
+
+#[wasm_bindgen_test]
+async fn fragments_of_a_real_video_tile_it() {
+    let video = include_bytes!("../../samples/patrol.mp4");
+    let reader = BlobReader::new(blob(video));
+    let found = boundaries(&reader, &Watch::default()).await.unwrap();
+    assert!(found.len() > 5, "{found:?}");
+    let mut end = 0;
+    for fragment in &found {
+        assert_eq!(fragment.offset(), end);
+        end = fragment.end();
+    }
+    assert_eq!(end, reader.length());
+}
+
+#[wasm_bindgen_test]
+async fn what_is_no_video_has_no_boundaries_and_is_no_error() {
+    for bytes in [&b""[..], b"x", &[0xff; 100_000], b"\0\0\0\x01moof\xff\xff\xff\xff\xff\xff\xff\xff"] {
+        let reader = BlobReader::new(blob(bytes));
+        let found = boundaries(&reader, &Watch::default()).await.unwrap();
+        assert!(found.iter().all(|range| range.end() <= reader.length()), "{found:?}");
+    }
+}
+
+#[wasm_bindgen_test]
+fn messages_survive_the_crossing() {
+    let facts = FileFacts { length: (1 << 53) - 1, sha256: Some(Digest::of(b"x")) };
+    let trust = TrustFacts { digest: None, operator: Some("某某公证处".to_owned()) };
+    let report = Report::not_completed(facts, ErrorCode::NoAnswer, trust);
+    let events = [
+        Event::Ready { build: protocol::BUILD_ID.to_owned() },
+        Event::Prepared,
+        Event::Progress(Progress { phase: Phase::Hashing, done: 6 * GIB, total: 7 * GIB }),
+        Event::Finished { json: serde_json::to_string(&report).unwrap(), report: Box::new(report) },
+    ];
+    for event in events {
+        let crossed: Event = protocol::from_js(protocol::to_js(&event).unwrap()).unwrap();
+        assert_eq!(crossed, event);
+    }
+}
+
+#[wasm_bindgen_test]
+fn numbers_that_javascript_cannot_hold_are_refused_not_rounded() {
+    let too_long = Event::Progress(Progress { phase: Phase::Hashing, done: (1 << 53) + 1, total: 1 << 54 });
+    assert!(protocol::to_js(&too_long).is_err());
+}
+
+#[wasm_bindgen_test]
+fn files_cross_without_being_copied() {
+    let file = File::new_with_blob_sequence(&Array::of1(&blob(b"abc")), "执法录像.mp4").unwrap();
+    let command = Command::Verify { file: file.clone(), evidence: Array::of1(&file) };
+    match protocol::from_js(protocol::to_js(&command).unwrap()).unwrap() {
+        Command::Verify { file: crossed, evidence } => {
+            assert!(js_sys::Object::is(&file, &crossed) && js_sys::Object::is(&file, &evidence.get(0)));
+        }
+        Command::Cancel => panic!("another command came out"),
+    }
+    assert!(protocol::from_js::<Command>("verify everything".into()).is_err());
+}
