@@ -16,6 +16,9 @@ use crate::store::index::{Match, Part, RecordingRow};
 /// cannot be crowded out by later copies.
 const PER_TOKEN: u32 = 64;
 
+/// The weight of a token that one recording has.
+const UNIQUE: u64 = 1_000_000;
+
 /// Candidates whose matches are counted exactly: four times as many as an answer holds.
 const MAX_CANDIDATES: usize = 32;
 
@@ -54,14 +57,17 @@ impl Lookup {
     }
 
     async fn candidates(&self, tokens: &[Token]) -> Result<Vec<(RecordingRow, Match)>, AssembleError> {
-        let mut counts: HashMap<RecordingRow, u64> = HashMap::new();
+        // A token counts the less the more recordings have it, so that many copies of a black start cannot keep the one
+        // recording with the rest of the file out of the candidates.
+        let mut weights: HashMap<RecordingRow, u64> = HashMap::new();
         for recordings in self.store.recordings_with(tokens, PER_TOKEN).await? {
+            let weight = UNIQUE / u64::try_from(recordings.len().max(1)).unwrap_or(UNIQUE);
             for recording in recordings {
-                *counts.entry(recording).or_default() += 1;
+                *weights.entry(recording).or_default() += weight;
             }
         }
-        let mut best: Vec<(RecordingRow, u64)> = counts.into_iter().collect();
-        best.sort_unstable_by_key(|(recording, count)| (u64::MAX - count, *recording));
+        let mut best: Vec<(RecordingRow, u64)> = weights.into_iter().collect();
+        best.sort_unstable_by_key(|(recording, weight)| (u64::MAX - weight, *recording));
         best.truncate(MAX_CANDIDATES);
         let mut candidates = Vec::with_capacity(best.len());
         for (recording, _) in best {

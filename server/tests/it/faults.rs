@@ -1,0 +1,154 @@
+//! Storage that fails: without persisting, or although it persisted.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use jianzhen_server::store::commit::BoxFuture;
+use jianzhen_server::store::{Batch, CommitError, CommitPoint, Store, StoreError};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+
+/// How a write fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing was written.
+    Lost,
+    /// It was written all the same.
+    Kept,
+}
+
+pub(crate) const FAULTS: [Fault; 2] = [Fault::Lost, Fault::Kept];
+
+/// A commit point that fails once armed.
+pub(crate) struct FaultyCommit {
+    pub(crate) store: Store,
+    pub(crate) armed: Mutex<Option<Fault>>,
+}
+
+impl FaultyCommit {
+    pub(crate) fn new(store: Store) -> Arc<Self> {
+        Arc::new(Self { store, armed: Mutex::new(None) })
+    }
+
+    pub(crate) fn arm(&self, fault: Fault) {
+        *self.armed.lock().unwrap() = Some(fault);
+    }
+}
+
+impl CommitPoint for FaultyCommit {
+    fn commit<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, std::result::Result<(), CommitError>> {
+        Box::pin(async move {
+            let armed = *self.armed.lock().unwrap();
+            if armed != Some(Fault::Lost) {
+                self.store.commit(batch).await?;
+            }
+            match armed {
+                Some(_) => Err(CommitError::Store(StoreError::Database(sqlx::Error::PoolTimedOut))),
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+/// An object store that fails on some of its writes.
+#[derive(Debug)]
+pub(crate) struct FaultyObjects {
+    inner: LocalFileSystem,
+    /// Writes until the next fault; negative: never.
+    countdown: AtomicI64,
+    /// Faults in a row.
+    repeat: AtomicI64,
+    fault: Mutex<Fault>,
+    pub(crate) failed: AtomicUsize,
+}
+
+impl FaultyObjects {
+    pub(crate) fn new(directory: &std::path::Path) -> Arc<Self> {
+        Arc::new(Self {
+            inner: LocalFileSystem::new_with_prefix(directory).unwrap().with_fsync(true),
+            countdown: AtomicI64::new(-1),
+            repeat: AtomicI64::new(0),
+            fault: Mutex::new(Fault::Lost),
+            failed: AtomicUsize::new(0),
+        })
+    }
+
+    /// The `nth` write from now on (from 0) fails, and `repeat - 1` after it.
+    pub(crate) fn arm(&self, nth: i64, repeat: i64, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
+        self.repeat.store(repeat, Ordering::SeqCst);
+        self.countdown.store(nth, Ordering::SeqCst);
+    }
+
+    fn due(&self) -> Option<Fault> {
+        let before = self.countdown.load(Ordering::SeqCst);
+        if before < 0 {
+            return None;
+        }
+        if before > 0 {
+            self.countdown.store(before - 1, Ordering::SeqCst);
+            return None;
+        }
+        if self.repeat.fetch_sub(1, Ordering::SeqCst) <= 1 {
+            self.countdown.store(-1, Ordering::SeqCst);
+        }
+        self.failed.fetch_add(1, Ordering::SeqCst);
+        Some(*self.fault.lock().unwrap())
+    }
+}
+
+impl fmt::Display for FaultyObjects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FaultyObjects")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for FaultyObjects {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+        let fault = self.due();
+        let written = match fault {
+            Some(Fault::Lost) => None,
+            Some(Fault::Kept) | None => Some(self.inner.put_opts(location, payload, opts).await),
+        };
+        match (fault, written) {
+            (None, Some(result)) => result,
+            _ => Err(object_store::Error::Generic { store: "faulty", source: "injected fault".into() }),
+        }
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        opts: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(location, opts).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.inner.get_opts(location, options).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
