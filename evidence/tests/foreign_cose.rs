@@ -1,5 +1,7 @@
 //! coset, an implementation of COSE that is not ours, reads what we sign, and we read what it signs.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use coset::{
     CborSerializable as _, CoseSign1, CoseSign1Builder, HeaderBuilder, RegisteredLabelWithPrivate,
     TaggedCborSerializable as _, iana,

@@ -1,5 +1,7 @@
 //! The vectors of `testdata/evidence`, which `testdata/generate_statements.py` makes without our code.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

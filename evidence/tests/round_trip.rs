@@ -1,5 +1,7 @@
 //! Whatever can be said survives signing, sealing, packing and reading; whatever cannot be said is not signed.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use evidence::statement::{
     AudioFormat, ChainHead, ClockSource, Deposit, Edit, End, EndReason, Enrol, Event, EventKind, Fingerprint,
     Percent, Registry, RevocationReason, Revoke, Role, Segment, SelfCheck, Start, Timeline, Track, TrackKind,

@@ -49,7 +49,7 @@ pub struct Track {
     pub id: u32,
     /// What it carries.
     pub kind: TrackKind,
-    /// Sample entry code, four characters.
+    /// Sample entry code: four characters U+0000 to U+00FF, one for each byte.
     pub codec: String,
     /// Codec configuration box as stored, header included, at most 8 KiB.
     pub configuration: Vec<u8>,
@@ -96,8 +96,8 @@ impl Wire for Track {
         r.required(&mut f, 2, "track kind")?;
         let kind = TrackKind::read(r, "track kind")?;
         r.required(&mut f, 3, "codec")?;
-        let codec = r.text("codec", 4, 16)?.to_owned();
-        if codec.chars().count() != 4 {
+        let codec = r.text("codec", 4, 8)?.to_owned();
+        if codec.chars().count() != 4 || codec.chars().any(|c| c > '\u{ff}') {
             return Err(r.error("codec", CborProblem::OutOfRange));
         }
         r.required(&mut f, 4, "codec configuration")?;
