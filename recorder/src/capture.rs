@@ -318,7 +318,7 @@ impl<'a> Capture<'a> {
         let statement = running.recording.segment(facts, setting.key)?;
         append(&running.shared, sequence, &submission(statement, disclosure))?;
         setting.outbox.ring();
-        setting.display.captured(running.recording.segments().len() as u64);
+        setting.display.captured(running.recording.segments().len() as u64, setting.outbox.counts());
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! What the person at the recorder sees: a line that moves on a terminal, plain lines elsewhere. Everything on standard
 //! error; results go to standard output.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -45,8 +45,11 @@ impl Display {
     }
 
     /// A segment has been captured, signed and spooled.
-    pub fn captured(&self, segments: u64) {
-        locked(&self.state).captured = segments;
+    pub fn captured(&self, segments: u64, counts: Counts) {
+        {
+            let mut state = locked(&self.state);
+            (state.captured, state.counts) = (segments, counts);
+        }
         self.refresh();
     }
 
@@ -61,11 +64,16 @@ impl Display {
         locked(&self.state).delay = Some(delay);
     }
 
+    /// A result, for whoever or whatever reads standard output. A reader that has gone away is no failure of the recording.
+    pub fn result(&self, line: &str) {
+        let _ = writeln!(std::io::stdout(), "{line}");
+    }
+
     /// A sentence that stays.
     pub fn say(&self, sentence: &str) {
         match &self.bar {
-            Some(bar) => bar.println(sentence),
-            None => eprintln!("{sentence}"),
+            Some(bar) if !bar.is_finished() => bar.println(sentence),
+            _ => plain(sentence),
         }
     }
 
@@ -76,7 +84,7 @@ impl Display {
             None => {
                 let state = locked(&self.state);
                 if state.captured > 0 || state.counts.signed > 0 {
-                    eprintln!("{}", line(&state));
+                    plain(&line(&state));
                 }
             }
         }
@@ -88,7 +96,7 @@ impl Display {
             Some(bar) => bar.set_message(line(&state)),
             None if state.last_line.is_none_or(|last| last.elapsed() >= PLAIN_INTERVAL) => {
                 state.last_line = Some(Instant::now());
-                eprintln!("{}", line(&state));
+                plain(&line(&state));
             }
             None => {}
         }
@@ -99,6 +107,11 @@ impl Default for Display {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// `eprintln!` panics when nobody reads any more; a recording goes on.
+fn plain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 fn line(state: &State) -> String {

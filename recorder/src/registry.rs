@@ -6,6 +6,8 @@ use evidence::{
     parse_registry_section,
 };
 
+use tlog::VerifiedCheckpoint;
+
 use crate::receipts::{ReceiptError, ReceiptVerifier};
 
 /// Why a registry section is not the enrolment of this device.
@@ -51,6 +53,7 @@ pub struct OwnRegistry {
     section: Vec<(Sealed, Receipt)>,
     enrolment: Digest,
     enrol: Enrol,
+    checkpoints: Vec<VerifiedCheckpoint>,
 }
 
 impl OwnRegistry {
@@ -64,16 +67,18 @@ impl OwnRegistry {
         verifier: &ReceiptVerifier,
     ) -> Result<Self, RegistryError> {
         let section = parse_registry_section(&bytes)?;
-        for (at, (sealed, receipt)) in section.iter().enumerate() {
-            check(at + 1, sealed, receipt, verifier)?;
-        }
+        let checkpoints = section
+            .iter()
+            .enumerate()
+            .map(|(at, (sealed, receipt))| check(at + 1, sealed, receipt, verifier))
+            .collect::<Result<_, _>>()?;
         let enrolled = section.first().and_then(|(sealed, _)| match sealed.statement.payload() {
             Payload::Enrol(enrol) if enrol.key == *own => Some((sealed.statement.digest(), enrol.clone())),
             _ => None,
         });
         let (enrolment, enrol) =
             enrolled.ok_or_else(|| RegistryError::OtherKey { kid: KeyDigest::of(own) })?;
-        Ok(Self { bytes, section, enrolment, enrol })
+        Ok(Self { bytes, section, enrolment, enrol, checkpoints })
     }
 
     /// The section as received.
@@ -98,6 +103,12 @@ impl OwnRegistry {
     #[must_use]
     pub fn enrol(&self) -> &Enrol {
         &self.enrol
+    }
+
+    /// The checkpoints of its receipts.
+    #[must_use]
+    pub fn checkpoints(&self) -> &[VerifiedCheckpoint] {
+        &self.checkpoints
     }
 
     /// The earliest revocation of this key, if there is one.
@@ -132,7 +143,7 @@ fn check(
     sealed: &Sealed,
     receipt: &Receipt,
     verifier: &ReceiptVerifier,
-) -> Result<(), RegistryError> {
+) -> Result<VerifiedCheckpoint, RegistryError> {
     let statement = &sealed.statement;
     if !matches!(statement.payload(), Payload::Enrol(_) | Payload::Revoke(_) | Payload::Registry(_)) {
         return Err(RegistryError::Kind { place, kind: statement.kind().name() });
@@ -140,10 +151,10 @@ fn check(
     let registrar =
         registrar_key(verifier.trust(), statement.kid()).ok_or(RegistryError::Registrar { place })?;
     statement.verify(&registrar).map_err(|_| RegistryError::Registrar { place })?;
-    verifier
+    let inclusion = verifier
         .verify(&sealed.entry(), sealed.index, receipt.as_bytes())
         .map_err(|source| RegistryError::Receipt { place, source })?;
-    Ok(())
+    Ok(inclusion.checkpoint().clone())
 }
 
 fn registrar_key(trust: &TrustFile, kid: KeyDigest) -> Option<PublicKey> {

@@ -8,7 +8,7 @@ use client::{ClientError, ServerUrl};
 use evidence::TrustFile;
 
 use crate::background::Background;
-use crate::checkpoint::NewestCheckpoint;
+use crate::checkpoint::{NewestCheckpoint, SplitView};
 use crate::clock::wall_clock;
 use crate::device::{Device, DeviceError};
 use crate::display::Display;
@@ -46,6 +46,9 @@ pub enum SessionError {
     /// The enrolment.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// Two histories.
+    #[error(transparent)]
+    SplitView(#[from] SplitView),
     /// No address given or remembered.
     #[error("No server is known yet: give one with --server URL.")]
     NoServer,
@@ -57,10 +60,8 @@ pub enum SessionError {
         /// The public key in hexadecimal.
         key: String,
     },
-    /// Never online before.
-    #[error(
-        "The enrolment of this device is not known yet, and it cannot be fetched: {source} Run `jianzhen-recorder flush` once while the server can be reached."
-    )]
+    /// The service gave none.
+    #[error("The enrolment of this device cannot be fetched: {source}")]
     EnrolmentUnknown {
         /// Why it cannot be fetched.
         source: ServiceError,
@@ -143,32 +144,48 @@ impl Session {
         Ok(Sender::new(service, Arc::clone(&self.verifier), self.latest.clone(), Arc::clone(&self.outbox)))
     }
 
-    /// The device's enrolment: the service's newest answer, else the one kept from an earlier run.
+    /// The device's enrolment: the service's newest answer, else the one kept from an earlier run. A service that is away
+    /// or talks nonsense does not keep a device that was enrolled from recording.
     ///
     /// # Errors
-    /// When there is none, or it does not verify.
+    /// When there is neither.
     pub fn registry(&self, service: &Service) -> Result<OwnRegistry, SessionError> {
-        let key = self.device.key.public();
-        let registry = match service.registry(self.device.key.digest()) {
-            Ok(bytes) => {
-                let registry = OwnRegistry::verify(bytes, &key, &self.verifier)?;
-                durable::replace(&self.device.folder.registry(), registry.bytes(), PRIVATE)?;
-                registry
+        let registry = match (self.fetch_registry(service), self.kept_registry()) {
+            (Ok(fetched), _) => {
+                durable::replace(&self.device.folder.registry(), fetched.bytes(), PRIVATE)?;
+                fetched
             }
-            Err(ServiceError::Client(ClientError::Refused { problem, .. })) if problem.status == 404 => {
-                let (server, key) = (self.server.clone(), self.device.profile.public_key.clone());
-                return Err(SessionError::NotEnrolled { server, key });
+            (Err(error), Some(kept)) => {
+                self.display.say(&format!("{error} The enrolment kept from an earlier run is used."));
+                kept
             }
-            Err(source) => {
-                let kept = std::fs::read(self.device.folder.registry());
-                let Ok(bytes) = kept else { return Err(SessionError::EnrolmentUnknown { source }) };
-                OwnRegistry::verify(bytes, &key, &self.verifier)?
-            }
+            (Err(error), None) => return Err(error),
         };
         if let Some(objection) = registry.objection(wall_clock()) {
             self.display.say(&objection);
         }
         Ok(registry)
+    }
+
+    fn fetch_registry(&self, service: &Service) -> Result<OwnRegistry, SessionError> {
+        match service.registry(self.device.key.digest()) {
+            Ok(bytes) => {
+                let registry = OwnRegistry::verify(bytes, &self.device.key.public(), &self.verifier)?;
+                registry.checkpoints().iter().try_for_each(|checkpoint| self.latest.observe(checkpoint))?;
+                Ok(registry)
+            }
+            Err(ServiceError::Client(ClientError::Refused { problem, .. })) if problem.status == 404 => {
+                let (server, key) = (self.server.clone(), self.device.profile.public_key.clone());
+                Err(SessionError::NotEnrolled { server, key })
+            }
+            Err(source) => Err(SessionError::EnrolmentUnknown { source }),
+        }
+    }
+
+    /// The enrolment of an earlier run, if it stands up to the trust file of this one.
+    fn kept_registry(&self) -> Option<OwnRegistry> {
+        let bytes = std::fs::read(self.device.folder.registry()).ok()?;
+        OwnRegistry::verify(bytes, &self.device.key.public(), &self.verifier).ok()
     }
 
     /// Waits until everything is sealed, or nothing has moved for `patience`.
@@ -200,10 +217,7 @@ impl Session {
         if complete.is_empty() {
             return Vec::new();
         }
-        let registry = service
-            .registry(self.device.key.digest())
-            .ok()
-            .and_then(|bytes| OwnRegistry::verify(bytes, &self.device.key.public(), &self.verifier).ok());
+        let registry = self.fetch_registry(service).ok();
         complete.iter().map(|item| self.finish_one(item, registry.as_ref())).collect()
     }
 

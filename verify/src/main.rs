@@ -1,5 +1,6 @@
 //! `jianzhen-verify`
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
     match run(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("{error:#}");
+            eprintln!("{}", sentences(&error));
             ExitCode::from(exit::NOT_COMPLETED)
         }
     }
@@ -47,16 +48,17 @@ fn run(cli: &Cli) -> anyhow::Result<u8> {
     let mut verdicts = Vec::new();
     for path in &cli.files {
         let report = verify(path, &surroundings);
-        if cli.json {
-            println!("{}", serde_json::to_string(&report)?);
+        let said = if cli.json {
+            format!("{}\n", serde_json::to_string(&report)?)
         } else {
-            if let Some(beside) = evidence_beside(path, &surroundings) {
-                let beside = beside.display().to_string();
-                println!("{}", text.fill("label", "evidence-beside", &[("path", &beside)]));
-            }
             let server = cli.server.as_ref().map(|server| server.as_str());
-            print!("{}", print::report(&path.display().to_string(), &report, server, &text));
-        }
+            let beside = evidence_beside(path, &surroundings).map(|beside| beside.display().to_string());
+            let beside =
+                beside.map(|beside| text.fill("label", "evidence-beside", &[("path", &beside)]) + "\n");
+            beside.unwrap_or_default() + &print::report(&path.display().to_string(), &report, server, &text)
+        };
+        // A reader that has seen enough (`| head`) changes no verdict.
+        let _ = std::io::stdout().write_all(said.as_bytes());
         verdicts.push(report.verdict);
     }
     Ok(exit::most_serious(verdicts))
@@ -84,4 +86,16 @@ fn pin(cli: &Cli, text: &Text) -> anyhow::Result<()> {
 fn now() -> UnixMillis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis::saturating(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Most errors are whole sentences that contain their cause; of the others the cause is said as well.
+fn sentences(error: &anyhow::Error) -> String {
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !said.contains(cause.trim_end_matches('.')) {
+            said.push_str(if said.ends_with('.') { " " } else { ": " });
+            said.push_str(&cause);
+        }
+    }
+    said
 }

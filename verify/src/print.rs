@@ -151,13 +151,17 @@ fn write_findings(out: &mut String, report: &Report, text: &Text) -> std::fmt::R
     for name in FindingName::ALL {
         let Some(finding) = report.finding(*name) else { continue };
         let mark = match finding.state {
-            State::Proven => '+',
-            State::Failed => 'x',
-            State::NotChecked => '-',
+            State::Proven => "+",
+            State::Failed => "x",
+            State::NotChecked => "-",
         };
-        let title = text.get("finding", name.as_str());
-        let state = text.get("state", finding.state.as_str());
-        writeln!(out, "    {mark} {title}: {state}. {}", text.get("reason", finding.reason.as_str()))?;
+        let values = [
+            ("mark", mark),
+            ("title", text.get("finding", name.as_str())),
+            ("state", text.get("state", finding.state.as_str())),
+            ("reason", text.get("reason", finding.reason.as_str())),
+        ];
+        writeln!(out, "    {}", text.fill("label", "finding", &values))?;
     }
     Ok(())
 }

@@ -46,10 +46,10 @@ pub(super) fn settle(
     session.display.finish();
     for written in finished {
         match written {
-            Ok(path) => println!("Evidence file: {}", path.display()),
+            Ok(path) => session.display.result(&format!("Evidence file: {}", path.display())),
             Err(error) => {
                 outcome = Outcome::Waiting;
-                eprintln!("{error}");
+                session.display.say(&error.to_string());
             }
         }
     }
@@ -57,11 +57,11 @@ pub(super) fn settle(
     if counts.waiting() > 0 {
         outcome = Outcome::Waiting;
         let reason = waited.trouble.map_or_else(String::new, |trouble| format!(" {trouble}"));
-        eprintln!(
+        session.display.say(&format!(
             "{} of {} statements wait to be sealed; they are safe in the spool.{reason} Run `jianzhen-recorder flush` later.",
             counts.waiting(),
             counts.signed
-        );
+        ));
     }
     Ok(outcome)
 }

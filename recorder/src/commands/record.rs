@@ -87,7 +87,8 @@ pub(super) fn run(args: &Record) -> anyhow::Result<Outcome> {
     let outcome = settle(&session, background, args.online.patience())?;
     match ended {
         Ended::Input(Some(truncation)) => {
-            eprintln!("The input was cut off ({}); what there was of it is signed.", describe(truncation));
+            let cut = describe(truncation);
+            session.display.say(&format!("The input was cut off ({cut}); what there was of it is signed."));
             Ok(outcome)
         }
         Ended::Input(None) | Ended::Stopped => Ok(outcome),

@@ -1,0 +1,130 @@
+//! A service that is away, wrong, or lying: the recording goes on, nothing leaves the spool without a receipt that
+//! verifies, and an honest service gets everything afterwards.
+
+mod support;
+
+use evidence::Verdict;
+use support::history;
+use support::notary::{Mood, Notary};
+use support::recorder::{Recorder, WAITING, said, sample};
+
+const LIVE: &str = "h264-aac-live.mp4";
+
+/// Records in `mood`, expects that nothing left the spool and that `sentence` is said, then flushes honestly.
+fn survives(mood: Mood, sentence: &str) {
+    let notary = Notary::start();
+    let recorder = Recorder::enrolled(&notary);
+    assert_eq!(recorder.flush().status.code(), Some(0), "learns its enrolment");
+    notary.mood(mood.clone());
+    let output = recorder.record(&sample(LIVE), "video.mp4");
+    assert_eq!(output.status.code(), Some(WAITING), "{mood:?}: {}", said(&output));
+    assert!(said(&output).contains(sentence), "{mood:?}: {}", said(&output));
+    assert_eq!(std::fs::read(recorder.path("video.mp4")).unwrap(), std::fs::read(sample(LIVE)).unwrap());
+    assert!(!recorder.path("video.mp4.evidence").exists());
+    let flushed = recorder.flush();
+    assert_eq!(flushed.status.code(), Some(WAITING), "{mood:?}: {}", said(&flushed));
+    assert_eq!(recorder.spooled().len(), 1, "{mood:?}");
+
+    notary.mood(Mood::Honest);
+    let flushed = recorder.flush();
+    assert_eq!(flushed.status.code(), Some(0), "{mood:?}: {}", said(&flushed));
+    assert_eq!(recorder.verify("video.mp4", &notary.trust()).verdict, Verdict::Consistent, "{mood:?}");
+    assert!(recorder.spooled().is_empty());
+    history::check(&notary, Some(1));
+}
+
+#[test]
+fn a_service_that_is_away() {
+    survives(Mood::Away, "did not answer");
+}
+
+#[test]
+fn a_service_under_overload() {
+    survives(Mood::Overloaded, "overloaded");
+}
+
+#[test]
+fn a_login_page_instead_of_a_service() {
+    survives(Mood::Portal, "text/html");
+}
+
+#[test]
+fn random_bytes_instead_of_an_answer() {
+    survives(Mood::Garbage, "nonsense");
+}
+
+#[test]
+fn another_number_of_outcomes_than_of_statements() {
+    survives(Mood::TooFew, "outcomes");
+}
+
+#[test]
+fn a_service_that_refuses() {
+    survives(Mood::Refusing, "key-revoked");
+}
+
+#[test]
+fn receipts_by_a_forged_log_key() {
+    survives(Mood::ForgedKey, "does not verify");
+}
+
+#[test]
+fn receipts_for_another_statement() {
+    survives(Mood::OtherStatement, "does not verify");
+}
+
+#[test]
+fn receipts_for_another_place() {
+    survives(Mood::OtherIndex, "at index");
+}
+
+#[test]
+fn receipts_for_another_sealing_time() {
+    survives(Mood::OtherTime, "does not verify");
+}
+
+#[test]
+fn receipts_that_are_none() {
+    survives(Mood::NoReceipt, "does not verify");
+}
+
+#[test]
+fn a_pending_statement_is_asked_for_again() {
+    let notary = Notary::start();
+    let recorder = Recorder::enrolled(&notary);
+    notary.mood(Mood::PendingFirst);
+    let output = recorder.record(&sample(LIVE), "video.mp4");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(recorder.verify("video.mp4", &notary.trust()).verdict, Verdict::Consistent);
+}
+
+#[test]
+fn two_histories_of_one_size_are_noticed() {
+    let notary = Notary::start();
+    let recorder = Recorder::enrolled(&notary);
+    recorder.flush();
+    notary.mood(Mood::Split);
+    let output = recorder.record(&sample(LIVE), "video.mp4");
+    assert_eq!(output.status.code(), Some(WAITING), "{}", said(&output));
+    assert!(said(&output).contains("two different roots"), "{}", said(&output));
+    assert_eq!(recorder.spooled().len(), 1);
+}
+
+#[test]
+fn a_damaged_spool_is_left_alone_and_holds_nothing_else_up() {
+    let notary = Notary::start();
+    let recorder = Recorder::enrolled(&notary);
+    recorder.flush();
+    notary.mood(Mood::Away);
+    recorder.record(&sample(LIVE), "one.mp4");
+    let journal = recorder.spooled()[0].join("statements");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&journal, &bytes).unwrap();
+    notary.mood(Mood::Honest);
+    let output = recorder.record(&sample(LIVE), "two.mp4");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("is damaged at byte 0"), "{}", said(&output));
+    assert_eq!(std::fs::read(&journal).unwrap(), bytes, "evidence of damage is not touched");
+    assert_eq!(recorder.verify("two.mp4", &notary.trust()).verdict, Verdict::Consistent);
+}

@@ -1,0 +1,395 @@
+//! A small verification service in this process: one log, one registrar, and every way to misbehave. It shares no code with
+//! the server; its Merkle proofs follow RFC 6962 §2.1.1 word by word.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use evidence::statement::{Enrol, Role};
+use evidence::{
+    DeviceKey, Digest, Entry, EvidenceFile, EvidenceFileBuilder, KeyDigest, LookupRequest, LookupResponse,
+    Operator, Outcome, Payload, PublicKey, Receipt, RecordingId, Sealed, Sequence, Statement, Submission,
+    Token, TrustFile, TrustedLogs, UnixMillis, UnixSeconds, Window, encode_registry_section,
+};
+use tlog::{
+    Checkpoint, Hash, InclusionProof, KeyAlgorithm, KeyName, LeafIndex, Policy, SigningKey, TlogProof,
+    TreeHead, TreeSize, leaf_hash, node_hash,
+};
+
+const ORIGIN: &str = "notary.test/log";
+/// A fixed sealing time: nothing here depends on the wall clock.
+const SEALED_AT: u64 = 1_800_000_000;
+
+/// How the notary treats submissions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mood {
+    Honest,
+    /// Closes every connection at once.
+    Away,
+    /// 503 to everything.
+    Overloaded,
+    /// A page of HTML with status 200, as the login page of a hotel network.
+    Portal,
+    /// The right content type, random bytes.
+    Garbage,
+    /// One outcome too few.
+    TooFew,
+    Refusing,
+    /// Sealed only when asked for the second time.
+    PendingFirst,
+    /// Receipts signed by another key under the log's name.
+    ForgedKey,
+    /// Receipts for another statement.
+    OtherStatement,
+    /// Outcomes whose index is not the receipt's.
+    OtherIndex,
+    /// Receipts whose entry has another sealing time.
+    OtherTime,
+    /// Receipts that are no receipts.
+    NoReceipt,
+    /// Two trees of one size, both signed by the true key.
+    Split,
+}
+
+pub struct State {
+    pub mood: Mood,
+    leaves: Vec<Hash>,
+    sealed: Vec<(Sealed, Submission)>,
+    asked: HashMap<Digest, u32>,
+    /// Requests for submission that were answered or refused.
+    pub requests: u32,
+}
+
+pub struct Notary {
+    pub url: String,
+    pub state: Arc<Mutex<State>>,
+    log: Arc<Keys>,
+}
+
+struct Keys {
+    log: SigningKey,
+    forger: SigningKey,
+    registrar: DeviceKey,
+    registrar_vkey: tlog::VerifierKey,
+}
+
+fn signing_key(name: &str, seed: u8) -> SigningKey {
+    SigningKey::from_seed(KeyName::new(name).unwrap(), KeyAlgorithm::Ed25519, &[seed; 32]).unwrap()
+}
+
+impl Notary {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let keys = Arc::new(Keys {
+            log: signing_key(ORIGIN, 1),
+            forger: signing_key(ORIGIN, 2),
+            registrar: DeviceKey::from_seed([3; 32]),
+            registrar_vkey: signing_key("registrar.test", 3).verifier_key().clone(),
+        });
+        let state = Arc::new(Mutex::new(State {
+            mood: Mood::Honest,
+            leaves: Vec::new(),
+            sealed: Vec::new(),
+            asked: HashMap::new(),
+            requests: 0,
+        }));
+        let notary = Self { url, state: Arc::clone(&state), log: Arc::clone(&keys) };
+        std::thread::spawn(move || {
+            for socket in listener.incoming().flatten() {
+                let (state, keys) = (Arc::clone(&state), Arc::clone(&keys));
+                std::thread::spawn(move || serve(socket, &state, &keys));
+            }
+        });
+        notary
+    }
+
+    pub fn mood(&self, mood: Mood) {
+        self.state.lock().unwrap().mood = mood;
+    }
+
+    pub fn trust(&self) -> TrustFile {
+        self.trust_with(self.log.registrar_vkey.clone())
+    }
+
+    /// A trust file that names another registrar.
+    pub fn trust_without_registrar(&self) -> TrustFile {
+        self.trust_with(signing_key("other.test", 9).verifier_key().clone())
+    }
+
+    fn trust_with(&self, registrar: tlog::VerifierKey) -> TrustFile {
+        let policy = format!("log {}\nquorum none\n", self.log.log.verifier_key());
+        let logs = TrustedLogs {
+            policy: Policy::parse(policy.as_bytes()).unwrap(),
+            window: Window::default(),
+            closed: None,
+        };
+        let operator = Operator { name: "Notary of the tests".to_owned(), url: None };
+        TrustFile::compose(operator, &[logs], &[(registrar, Window::default())]).unwrap()
+    }
+
+    pub fn enrol(&self, key: &PublicKey) {
+        let enrol = Enrol {
+            key: *key,
+            id: "recorder-01".to_owned(),
+            role: Role::Device,
+            model: "T1".to_owned(),
+            agency: "Agency of the tests".to_owned(),
+            valid_from: UnixMillis::EPOCH,
+            valid_until: UnixMillis::saturating(u64::MAX),
+        };
+        let statement = Statement::sign(&Payload::Enrol(enrol), &self.log.registrar).unwrap();
+        self.state.lock().unwrap().seal(Submission::of(statement));
+    }
+
+    /// The statements sealed, by recording, in the order of their sequence.
+    pub fn recordings(&self) -> HashMap<RecordingId, Vec<Statement>> {
+        let mut recordings: HashMap<RecordingId, Vec<Statement>> = HashMap::new();
+        for (sealed, _) in &self.state.lock().unwrap().sealed {
+            if let Some(id) = sealed.statement.payload().recording() {
+                recordings.entry(id).or_default().push(sealed.statement.clone());
+            }
+        }
+        for statements in recordings.values_mut() {
+            statements.sort_by_key(|statement| statement.payload().sequence());
+        }
+        recordings
+    }
+
+    pub fn sealed(&self) -> usize {
+        self.state.lock().unwrap().sealed.len()
+    }
+}
+
+impl State {
+    fn seal(&mut self, submission: Submission) -> usize {
+        let known = |sealed: &(Sealed, Submission)| sealed.0.statement == submission.statement;
+        if let Some(index) = self.sealed.iter().position(known) {
+            return index;
+        }
+        let sealed = Sealed {
+            statement: submission.statement.clone(),
+            index: LeafIndex::new(self.sealed.len() as u64),
+            sealed_at: UnixSeconds::new(SEALED_AT),
+        };
+        self.leaves.push(sealed.entry().leaf_hash());
+        self.sealed.push((sealed, submission));
+        self.sealed.len() - 1
+    }
+
+    fn receipt(&self, index: usize, key: &SigningKey) -> Receipt {
+        receipt(&self.leaves, index, key)
+    }
+
+    fn outcome(&mut self, submission: Submission, keys: &Keys) -> Outcome {
+        let mood = self.mood.clone();
+        let asked = self.asked.entry(submission.statement.digest()).or_default();
+        *asked += 1;
+        match mood {
+            Mood::Refusing => {
+                return Outcome::Refused { code: "key-revoked".to_owned(), detail: "No.".to_owned() };
+            }
+            Mood::PendingFirst if *asked == 1 => return Outcome::Pending,
+            _ => {}
+        }
+        let index = self.seal(submission);
+        let honest = self.receipt(index, &keys.log);
+        let (mut place, mut sealed_at) = (index, SEALED_AT);
+        let receipt = match mood {
+            Mood::ForgedKey => self.receipt(index, &keys.forger),
+            Mood::OtherStatement => {
+                let mut leaves = self.leaves.clone();
+                leaves[index] = leaf_hash(b"another statement");
+                receipt(&leaves, index, &keys.log)
+            }
+            Mood::OtherIndex => {
+                place += 1;
+                honest
+            }
+            Mood::OtherTime => {
+                sealed_at += 1;
+                honest
+            }
+            Mood::NoReceipt => Receipt::new(b"c2sp.org/tlog-proof@v1\n".to_vec()).unwrap(),
+            Mood::Split => {
+                // Every other statement is shown a tree of one size that differs in its last leaf.
+                let mut leaves = self.leaves.clone();
+                leaves.resize(1000, leaf_hash(b"filler"));
+                leaves[999] = leaf_hash(&[u8::from(index % 2 == 0)]);
+                receipt(&leaves, index, &keys.log)
+            }
+            _ => honest,
+        };
+        let index = LeafIndex::new(place as u64);
+        Outcome::Sealed { index, sealed_at: UnixSeconds::new(sealed_at), receipt }
+    }
+
+    fn registry(&self, kid: KeyDigest, keys: &Keys) -> Option<Vec<u8>> {
+        let section = self.registry_items(kid, keys);
+        (!section.is_empty()).then(|| encode_registry_section(&section))
+    }
+
+    fn registry_items(&self, kid: KeyDigest, keys: &Keys) -> Vec<(Sealed, Receipt)> {
+        let enrols = |sealed: &Sealed| matches!(sealed.statement.payload(), Payload::Enrol(enrol) if KeyDigest::of(&enrol.key) == kid);
+        let found = self.sealed.iter().enumerate().filter(|(_, (sealed, _))| enrols(sealed));
+        found.map(|(index, (sealed, _))| (sealed.clone(), self.receipt(index, &keys.log))).collect()
+    }
+
+    /// Evidence for every recording of which a token is known.
+    fn look_up(&self, request: &LookupRequest, keys: &Keys) -> Vec<EvidenceFile> {
+        let matches = |submission: &Submission| {
+            let segment = match submission.statement.payload() {
+                Payload::Segment(segment) => Some(Token::segment(&segment.digest)),
+                _ => None,
+            };
+            let blocks = submission.blocks.iter().map(Token::segment);
+            segment.into_iter().chain(blocks).any(|token| request.tokens().contains(&token))
+        };
+        let mut ids: Vec<RecordingId> = Vec::new();
+        for (sealed, submission) in &self.sealed {
+            if let (Some(id), true) = (sealed.statement.payload().recording(), matches(submission)) {
+                if !ids.contains(&id) {
+                    ids.push(id);
+                }
+            }
+        }
+        ids.into_iter().map(|id| self.evidence(id, keys)).collect()
+    }
+
+    fn evidence(&self, id: RecordingId, keys: &Keys) -> EvidenceFile {
+        let of_one = |sealed: &&(Sealed, Submission)| sealed.0.statement.payload().recording() == Some(id);
+        let mut items: Vec<_> = self.sealed.iter().filter(of_one).cloned().collect();
+        items.sort_by_key(|(sealed, _)| sealed.statement.payload().sequence());
+        let kid = items[0].0.statement.kid();
+        let blocks = items.iter().flat_map(|(_, submission)| submission.blocks.clone()).collect();
+        let sealed: Vec<Sealed> = items.iter().map(|(sealed, _)| sealed.clone()).collect();
+        let mut builder = EvidenceFileBuilder::new(sealed).unwrap().blocks(blocks);
+        for (sequence, (sealed, _)) in items.iter().enumerate() {
+            let index = usize::try_from(sealed.index.get()).unwrap();
+            builder = builder.receipt(Sequence::new(sequence as u64), self.receipt(index, &keys.log));
+        }
+        for (sealed, receipt) in self.registry_items(kid, keys) {
+            builder = builder.registry(sealed, receipt);
+        }
+        builder.build().unwrap()
+    }
+}
+
+/// RFC 6962 §2.1: the Merkle tree hash of a list.
+fn tree_hash(leaves: &[Hash]) -> Hash {
+    match leaves {
+        [] => tlog::empty_root(),
+        [one] => *one,
+        _ => {
+            let (left, right) = leaves.split_at(split(leaves.len()));
+            node_hash(&tree_hash(left), &tree_hash(right))
+        }
+    }
+}
+
+/// RFC 6962 §2.1.1: the audit path of leaf `index`.
+fn path(leaves: &[Hash], index: usize) -> Vec<Hash> {
+    if leaves.len() <= 1 {
+        return Vec::new();
+    }
+    let k = split(leaves.len());
+    let (left, right) = leaves.split_at(k);
+    let (mut path_, sibling) = if index < k {
+        (path(left, index), tree_hash(right))
+    } else {
+        (path(right, index - k), tree_hash(left))
+    };
+    path_.push(sibling);
+    path_
+}
+
+/// The largest power of two smaller than `n`.
+fn split(n: usize) -> usize {
+    n.next_power_of_two() / 2
+}
+
+fn receipt(leaves: &[Hash], index: usize, key: &SigningKey) -> Receipt {
+    let head = TreeHead { size: TreeSize::new(leaves.len() as u64), root: tree_hash(leaves) };
+    let checkpoint = Checkpoint::new(ORIGIN, head).unwrap().sign(key).unwrap();
+    let proof = InclusionProof::new(path(leaves, index)).unwrap();
+    let proof = TlogProof::new(None, LeafIndex::new(index as u64), proof, checkpoint).unwrap();
+    Receipt::new(proof.to_string().into_bytes()).unwrap()
+}
+
+fn serve(mut socket: TcpStream, state: &Mutex<State>, keys: &Keys) {
+    if state.lock().unwrap().mood == Mood::Away {
+        return;
+    }
+    let Some((line, body)) = read_request(&mut socket) else { return };
+    let (status, content_type, answer) = answer(&line, &body, &mut state.lock().unwrap(), keys);
+    let head = format!(
+        "HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\nconnection: close\r\n\r\n",
+        answer.len()
+    );
+    let _ = socket.write_all(head.as_bytes()).and_then(|()| socket.write_all(&answer));
+}
+
+fn read_request(socket: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 65536];
+    loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+            let length =
+                head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
+            let length: usize = length.unwrap_or(0);
+            if bytes.len() >= end + 4 + length {
+                return Some((head.lines().next()?.to_owned(), bytes[end + 4..end + 4 + length].to_vec()));
+            }
+        }
+        match socket.read(&mut buffer).ok()? {
+            0 => return None,
+            read => bytes.extend_from_slice(&buffer[..read]),
+        }
+    }
+}
+
+fn answer(line: &str, body: &[u8], state: &mut State, keys: &Keys) -> (u16, &'static str, Vec<u8>) {
+    let problem = |status, code: &str| {
+        let text = format!(r#"{{"type":"/problems/{code}","title":"{code}","status":{status}}}"#);
+        (status, "application/problem+json", text.into_bytes())
+    };
+    match state.mood {
+        Mood::Overloaded => return problem(503, "overloaded"),
+        Mood::Portal => return (200, "text/html", b"<html>Please log in</html>".to_vec()),
+        Mood::Garbage => return (200, "application/cbor", vec![0xff; 40]),
+        _ => {}
+    }
+    if line.starts_with("post /api/v1/statements") {
+        state.requests += 1;
+        let submissions = Submission::parse_all(body).unwrap();
+        let mut outcomes: Vec<Outcome> =
+            submissions.into_iter().map(|submission| state.outcome(submission.unwrap(), keys)).collect();
+        if state.mood == Mood::TooFew {
+            outcomes.pop();
+            outcomes.extend([Outcome::Pending, Outcome::Pending]);
+        }
+        return (200, "application/cbor", Outcome::encode_all(&outcomes));
+    }
+    if line.starts_with("post /api/v1/evidence/lookup") {
+        let files = state.look_up(&LookupRequest::parse(body).unwrap(), keys);
+        return (200, "application/cbor", LookupResponse { files }.encode());
+    }
+    if let Some(rest) = line.strip_prefix("get /api/v1/enrolments/") {
+        let kid = rest.split(' ').next().unwrap().parse().unwrap();
+        return match state.registry(kid, keys) {
+            Some(section) => (200, "application/cbor", section),
+            None => problem(404, "not-found"),
+        };
+    }
+    if line.starts_with("get /api/v1/chain") {
+        return (200, "application/json", b"{}".to_vec());
+    }
+    problem(404, "not-found")
+}
+
+/// The entry of a sealed statement, for checks.
+pub fn entry(sealed: &Sealed) -> Entry {
+    sealed.entry()
+}
