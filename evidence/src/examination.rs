@@ -166,7 +166,7 @@ impl Examination {
         }
     }
 
-    /// Answers [`Step::Hash`] for one range.
+    /// Answers [`Step::Hash`] for one range. Answer all of them before asking for the next step.
     pub fn hashed(&mut self, range: ByteRange, digest: Digest) {
         if self.observation.pieces.insert(range, digest).is_some_and(|before| before != digest) {
             self.changed = true;

@@ -169,6 +169,11 @@ impl LookupResponse {
             r.bytes("evidence file", MAX_EVIDENCE_LEN)
         })?;
         r.finish("end of the lookup answer")?;
+        let mut w = Writer::new();
+        w.list(&bodies, |w, body| w.bytes(body));
+        if w.into_bytes() != bytes {
+            return Err(LookupError::NotDeterministic);
+        }
         let files = bodies.iter().enumerate().map(|(index, body)| {
             EvidenceFile::parse(body).map_err(|source| LookupError::Evidence { index, source })
         });

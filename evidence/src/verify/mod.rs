@@ -39,7 +39,8 @@ pub struct Input<'a> {
     pub lookup: LookupOutcome,
     /// Roots of the chain that were seen elsewhere; none if nobody was asked.
     pub roots: Option<RootsObservation>,
-    /// The time of verification.
+    /// The time of verification. No rule of version 1 reads it: every comparison is with times of sealing, so that a
+    /// report about a file is the same tomorrow.
     pub now: UnixMillis,
 }
 

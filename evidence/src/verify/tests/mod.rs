@@ -6,6 +6,7 @@ mod examination;
 mod excerpts;
 mod forgeries;
 mod mutations;
+mod packing;
 mod registry;
 mod roots;
 mod rows;
