@@ -213,10 +213,10 @@ fn borrowed(names: &[String]) -> Vec<&str> {
     names.iter().map(String::as_str).collect()
 }
 
-/// One worker for each processor; a browser that hides their number has at least two.
+/// One worker for each processor that the browser admits to.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive integer")]
 fn processors() -> usize {
-    (window().navigator().hardware_concurrency() as usize).max(2)
+    window().navigator().hardware_concurrency() as usize
 }
 
 /// Milliseconds of a clock that never goes back.
