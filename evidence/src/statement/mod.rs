@@ -1,4 +1,4 @@
-//! Statements: `docs/spec/statement.md`. One file a payload kind; the envelope is in [`envelope`].
+//! Statements: `docs/spec/statement.md`. One file a payload kind; the envelope is in `envelope.rs`.
 //!
 //! A [`Statement`] is well formed and says who *claims* to have signed it; only a [`VerifiedStatement`] was signed by
 //! the key that it was checked with.

@@ -147,6 +147,26 @@ fn bogus_evidence_hides_no_good_evidence() {
 }
 
 #[test]
+fn bogus_evidence_makes_no_distinctive_piece_common() {
+    let mut world = World::new();
+    let chunks = video(1);
+    let good = world.record(1, &chunks);
+    // a made-up recording that claims the one piece by which the file below is recognised, and much else
+    let fake = bogus(&[vec![chunks[5].clone()], video(50), video(51)].concat());
+    let montage = [noise(7, 40_000), chunks[5].clone(), noise(8, 30_000)];
+    for served in [found(&[&good, &fake]), found(&[&fake, &good])] {
+        let report = examine_online(&montage.concat(), &ranges(&montage), &served, &world.trust());
+        assert_eq!(report.verdict, Verdict::Inconsistent);
+        assert_eq!(report.subject.unwrap().segments, 8);
+    }
+    // a true one makes it common
+    let other = world.record(9, &[vec![chunks[5].clone()], video(50), video(51)].concat());
+    let report =
+        examine_online(&montage.concat(), &ranges(&montage), &found(&[&good, &other]), &world.trust());
+    assert_eq!(report.verdict, Verdict::NotDeposited);
+}
+
+#[test]
 fn bogus_evidence_never_makes_an_altered_file_pass() {
     let mut world = World::new();
     let mut chunks = video(1);
