@@ -94,7 +94,7 @@ impl Check<'_> {
             for (size, note) in archived {
                 self.findings.checkpoints += 1;
                 self.grow(size, true).await?;
-                match own_checkpoint(&note, self.key) {
+                match own_checkpoint(&note, self.key.verifier_key()) {
                     Err(error) => self.problem(format!("The archived checkpoint of size {size}: {error}")),
                     Ok(head) if head != self.edge.head() => self.problem(format!(
                         "The archived checkpoint of size {size} states {} leaves with root {}; the entries have {} with {}.",
@@ -144,7 +144,7 @@ impl Check<'_> {
             }
             return Ok(());
         };
-        match own_checkpoint(&bytes, self.key) {
+        match own_checkpoint(&bytes, self.key.verifier_key()) {
             Err(error) => self.problem(error.to_string()),
             Ok(head) => {
                 if self.store.checkpoint_at(head.size).await?.as_deref() != Some(&bytes[..]) {

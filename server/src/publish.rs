@@ -8,7 +8,7 @@ use bytes::Bytes;
 use evidence::Digest;
 use tlog::{
     Checkpoint, CheckpointParseError, EntryBundle, Hash, LeafIndex, NoteError, SigningKey, TileBuilder,
-    TreeHead, TreeSize, bundles_between,
+    TreeHead, TreeSize, VerifierKey, bundles_between,
 };
 
 use crate::objects::{ObjectError, Objects};
@@ -118,29 +118,48 @@ impl Publisher {
         &self.edge
     }
 
+    /// The key that signs checkpoints.
+    pub fn key(&self) -> &VerifierKey {
+        self.key.verifier_key()
+    }
+
     /// Publishes the committed tree. Safe to repeat: whatever a failed attempt left behind is what this one writes.
     pub async fn publish(&mut self) -> Result<TreeHead, PublishError> {
         let committed = self.store.head().await?.head;
-        let published = self.edge.size();
-        if committed.size < published {
-            return Err(Contradiction::Behind { committed: committed.size, published }.into());
-        }
-        let mut edge = self.edge.clone();
-        if committed.size > published {
-            let rows = self.rows(published, committed.size).await?;
-            let new = usize::try_from(committed.size.get() - published.get()).unwrap_or(usize::MAX);
-            let leaves = check_rows(&rows)?;
-            let tiles = edge.append(leaves[leaves.len().saturating_sub(new)..].iter().copied());
-            require_root(&edge, &committed)?;
-            for tile in tiles {
-                self.objects.put_once(&tile.id.path(), Bytes::from(tile.data)).await?;
-            }
-            self.put_bundles(published, committed.size, &rows).await?;
-        }
-        require_root(&edge, &committed)?;
+        let edge = self.put_tree(&committed).await?;
         self.put_checkpoint(&committed).await?;
         self.edge = edge;
         Ok(committed)
+    }
+
+    /// Writes the tiles and bundles of a tree that was published before, and that an older copy of the object store lacks. Older
+    /// receipts are made from them.
+    pub async fn replay(&mut self, archived: &TreeHead) -> Result<(), PublishError> {
+        self.edge = self.put_tree(archived).await?;
+        Ok(())
+    }
+
+    /// Writes tiles and bundles; gives the edge of the tree. Nothing is signed yet.
+    async fn put_tree(&self, head: &TreeHead) -> Result<TileBuilder, PublishError> {
+        let published = self.edge.size();
+        if head.size < published {
+            return Err(Contradiction::Behind { committed: head.size, published }.into());
+        }
+        let mut edge = self.edge.clone();
+        if head.size == published {
+            require_root(&edge, head)?;
+            return Ok(edge);
+        }
+        let rows = self.rows(published, head.size).await?;
+        let new = usize::try_from(head.size.get() - published.get()).unwrap_or(usize::MAX);
+        let leaves = check_rows(&rows)?;
+        let tiles = edge.append(leaves[leaves.len().saturating_sub(new)..].iter().copied());
+        require_root(&edge, head)?;
+        for tile in tiles {
+            self.objects.put_once(&tile.id.path(), Bytes::from(tile.data)).await?;
+        }
+        self.put_bundles(published, head.size, &rows).await?;
+        Ok(edge)
     }
 
     /// The entries of every bundle that changes between the two sizes, from the beginning of the first.

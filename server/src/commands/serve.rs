@@ -92,13 +92,19 @@ impl Serve {
             registrar.abort();
         }
         service.close();
-        match (&mut sequencer).await {
-            Ok(Ok(())) => {}
-            stopped => abort(stopped),
-        }
+        let published = match tokio::time::timeout(GRACE, &mut sequencer).await {
+            Ok(Ok(Ok(()))) => true,
+            Ok(stopped) => abort(stopped),
+            // The object store does not take it. What is sealed is durable, and the next start publishes it.
+            Err(_) => false,
+        };
         service.close_store().await;
         if let Some(path) = &self.ready_file {
             let _ = fs::remove_file(path);
+        }
+        if !published {
+            tracing::error!("stopped before everything was published; the next start publishes it");
+            return Ok(ExitCode::FAILURE);
         }
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)

@@ -11,8 +11,9 @@ use tlog::{LeafIndex, TreeSize};
 use super::entries::SealedRow;
 use super::{Store, StoreError, fixed, from_column, to_column};
 
-/// Enrolments or revocations of one key that are considered; evidence files carry no more either.
-const MAX_PER_KEY: i64 = 63;
+/// Enrolments or revocations of one key that are considered: with one enrolment and one snapshot they are the 64 registry
+/// statements that evidence may carry.
+const MAX_PER_KEY: i64 = 62;
 
 /// What is known of one key.
 #[derive(Debug, Clone)]

@@ -139,6 +139,33 @@ async fn an_older_copy_of_the_database_is_refused() {
 }
 
 #[tokio::test]
+async fn an_older_copy_of_the_object_store_is_caught_up_size_by_size() {
+    let world = World::new().await;
+    let running = world.start().await;
+    let device = world.with_device(&running).await;
+    let copied = ["checkpoint", "tile/0/000.p/1", "tile/entries/000.p/1"]
+        .map(|object| (object, std::fs::read(world.data.objects().join(object)).unwrap()));
+    let mut receipts = Vec::new();
+    for id in 0..4 {
+        let start = Submission::of(device.start(id));
+        receipts.push((start.clone(), running.seal_one(start).await));
+    }
+    running.stop().await;
+    std::fs::remove_dir_all(world.data.objects()).unwrap();
+    for (object, bytes) in copied {
+        let path = world.data.objects().join(object);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let running = world.start().await;
+    for (start, receipt) in receipts {
+        assert_eq!(running.seal_one(start).await, receipt);
+    }
+    running.stop().await;
+    world.assert_sound().await;
+}
+
+#[tokio::test]
 async fn a_lost_object_store_is_refused() {
     let world = World::new().await;
     let running = world.start().await;

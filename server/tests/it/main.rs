@@ -1,5 +1,7 @@
 //! The service as its clients, its operator and its enemies see it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 mod durability;
 mod faults;
 mod intake;

@@ -81,13 +81,11 @@ fn content_security_policy(headers: &HeaderMap, grade: &mut Grade) {
     let of = |name: &str| directives.get(name).or(directives.get("default-src")).cloned().unwrap_or_default();
     let wide =
         |source: &&str| matches!(*source, "*" | "http:" | "https:" | "data:" | "ftp:" | "'unsafe-inline'");
-    if of("script-src").iter().any(|source| wide(source))
-        || of("object-src").iter().any(|source| wide(source))
-    {
+    if of("script-src").iter().any(&wide) || of("object-src").iter().any(&wide) {
         grade.penalty(20, "csp-implemented-with-unsafe-inline");
     } else if of("script-src").contains(&"'unsafe-eval'") {
         grade.penalty(10, "csp-implemented-with-unsafe-eval");
-    } else if of("style-src").iter().any(|source| wide(source)) {
+    } else if of("style-src").iter().any(wide) {
         grade.notes.push("csp-implemented-with-unsafe-inline-in-style-src-only");
     } else if policy.contains("http://") {
         grade.penalty(20, "csp-implemented-with-insecure-scheme");
