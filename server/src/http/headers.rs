@@ -18,7 +18,7 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
 /// Trusted Types are left out: Leptos sets `innerHTML` for static elements, and starting the worker needs a policy for its
-/// address (`docs/decisions/`).
+/// address (`docs/decisions/0003-trusted-types.md`).
 const REQUIRE_TRUSTED_TYPES: bool = false;
 
 /// The page needs none of these.
