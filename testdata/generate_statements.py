@@ -421,7 +421,8 @@ def recorded(chunks: list[bytes], chain: Chain, end: bool = True) -> tuple[list,
 
 def evidence(sealed: list, enrolment: list, chain: Chain, **more) -> dict:
     places = sorted({0, len(sealed) - 1})
-    return {1: sealed, 2: [[i, chain.receipt(sealed[i])] for i in places],
+    return {1: [statement for statement, _, _ in sealed],
+            2: [[i, *sealed[i][1:], chain.receipt(sealed[i])] for i in places],
             3: [[enrolment, chain.receipt(enrolment)]]} | more.get("members", {})
 
 
@@ -505,7 +506,7 @@ def evidence_files() -> None:
     evidence_case("not-deterministic", "evidence-unreadable", "The map's head is spelled in two bytes.",
                   MAGIC + b"\xb8" + bytes([len(body)]) + cbor(body)[1:])
     evidence_case("statement-damaged", "evidence-unreadable", "A statement in it does not parse.",
-                  MAGIC + cbor(body | {1: [[sealed[0][0][:-1], *sealed[0][1:]], *sealed[1:]]}))
+                  MAGIC + cbor(body | {1: [sealed[0][0][:-1], *(statement for statement, _, _ in sealed[1:])]}))
 
 
 def main() -> int:

@@ -25,8 +25,8 @@ pub use cbor::{CborError, CborProblem};
 pub use commitment::{DisclosedField, DisclosedValue, Disclosure, DisclosureError, Position};
 pub use entry::{Entry, EntryError, EntryKind};
 pub use evidence_file::{
-    BuildError, EVIDENCE_MAGIC, EvidenceFile, EvidenceFileBuilder, EvidenceFileError, RECEIPT_INTERVAL_MS,
-    Receipt, Sealed, encode_registry_section, parse_registry_section,
+    BuildError, EVIDENCE_MAGIC, EvidenceFile, EvidenceFileBuilder, EvidenceFileError, Place,
+    RECEIPT_INTERVAL_MS, Receipt, Sealed, encode_registry_section, parse_registry_section,
 };
 pub use examination::{Examination, LookupAnswer, Step};
 pub use ids::{Digest, KeyDigest, ParseIdError, RecordingId, Sequence};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use evidence::report::Verdict;
 use evidence::{
     ByteRange, CborProblem, DeviceKey, Digest, Disclosure, Entry, EvidenceFile, Examination, LookupAnswer,
-    LookupRequest, PublicKey, Sealed, Statement, StatementError, Step, Submission, Token, TrustFile,
+    LookupRequest, PublicKey, Statement, StatementError, Step, Submission, Token, TrustFile,
     UnixMillis, UnixSeconds, segments_root,
 };
 
@@ -273,9 +273,12 @@ fn examine(case: &Case, file: EvidenceFile) -> String {
 fn sealed_statements_rebuild_their_entries() {
     let case = Case::all("evidence").into_iter().find(|case| case.name == "evidence-consistent").unwrap();
     let file = EvidenceFile::parse(&case.body).unwrap();
-    let entries: Vec<_> = file.sealed().iter().map(Sealed::entry).collect();
-    for (entry, sealed) in entries.iter().zip(file.sealed()) {
-        assert_eq!(Entry::parse(&entry.to_bytes()), Ok(*entry));
+    assert!(!file.receipts().is_empty());
+    for (sequence, _, _) in file.receipts() {
+        let (sealed, receipt) = file.receipt(*sequence).unwrap();
+        let entry = sealed.entry();
+        assert_eq!(Entry::parse(&entry.to_bytes()), Ok(entry));
         assert_eq!(entry.statement, sealed.statement.digest());
+        assert_eq!(receipt.proof().unwrap().unauthenticated_extra(), Some(&entry.to_bytes()[..]));
     }
 }

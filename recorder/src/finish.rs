@@ -82,7 +82,7 @@ fn is_evidence_of(path: &Path, evidence: &EvidenceFile) -> bool {
     let small = std::fs::metadata(path).is_ok_and(|file| file.len() <= evidence::MAX_EVIDENCE_LEN as u64);
     let there =
         small.then(|| std::fs::read(path).ok()).flatten().and_then(|bytes| EvidenceFile::parse(&bytes).ok());
-    there.is_some_and(|there| there.first().statement.digest() == evidence.first().statement.digest())
+    there.is_some_and(|there| there.first().digest() == evidence.first().digest())
 }
 
 fn build(spooled: &Spooled, registry: Option<&OwnRegistry>) -> Result<EvidenceFile, FinishError> {
@@ -125,7 +125,7 @@ fn with_receipts(
     mut builder: EvidenceFileBuilder,
     spooled: &Spooled,
 ) -> Result<EvidenceFileBuilder, FinishError> {
-    let wanted: BTreeSet<Sequence> = builder.wanted_receipts().iter().copied().collect();
+    let wanted: BTreeSet<Sequence> = builder.wanted_receipts().into_iter().collect();
     let mut receipts = Vec::new();
     spooled.replay_receipts(|sealed| {
         let sequence = Sequence::new(sealed.sequence);

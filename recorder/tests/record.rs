@@ -1,4 +1,5 @@
 //! Recording, depositing and flushing with an honest service, and the clumsy ways to use them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
 mod support;
 
@@ -190,11 +191,11 @@ fn start_states_tracks_self_check_and_position_and_segments_the_way() {
     assert!(start.chain_head.is_some(), "the enrolment's receipt carried a checkpoint");
     let evidence = recorder.evidence("video.mp4");
     let committed =
-        evidence.sealed().iter().filter(|sealed| sealed.statement.payload().position().is_some()).count();
+        evidence.statements().iter().filter(|statement| statement.payload().position().is_some()).count();
     assert_eq!(evidence.disclosures().len(), committed);
     assert_eq!(committed, 11, "start and the ten segments that have a time");
     let salts: std::collections::BTreeSet<_> =
-        evidence.sealed().iter().filter_map(|sealed| sealed.statement.payload().position()).collect();
+        evidence.statements().iter().filter_map(|statement| statement.payload().position()).collect();
     assert_eq!(salts.len(), committed, "no two commitments are alike, wherever the device stood");
 }
 

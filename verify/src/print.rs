@@ -101,16 +101,12 @@ fn write_subject(out: &mut String, subject: &Subject, text: &Text) -> std::fmt::
             writeln!(out, "  {}: {}{to} {zone}, {}", label(word), beijing(from), label("device-clock"))?;
         }
     }
-    let sealed = (beijing(subject.sealed_first.millis()), beijing(subject.sealed_last.millis()));
-    writeln!(
-        out,
-        "  {}: {}{}{} {zone}, {}",
-        label("sealed"),
-        sealed.0,
-        label("to"),
-        sealed.1,
-        label("operator-word")
-    )
+    if let (Some(first), Some(last)) = (subject.sealed_first, subject.sealed_last) {
+        let (first, last) = (beijing(first.millis()), beijing(last.millis()));
+        let word = label("operator-word");
+        writeln!(out, "  {}: {first}{}{last} {zone}, {word}", label("sealed"), label("to"))?;
+    }
+    Ok(())
 }
 
 fn write_mismatches(out: &mut String, report: &Report, text: &Text) -> std::fmt::Result {

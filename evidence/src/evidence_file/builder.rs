@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::wire::check_blocks;
-use super::{EvidenceFile, EvidenceFileError, Receipt, Sealed};
+use super::{EvidenceFile, EvidenceFileError, Place, Receipt, Sealed};
 use crate::commitment::Disclosure;
 use crate::ids::{Digest, Sequence};
 use crate::limits::{MAX_CONFLICTS, MAX_EVIDENCE_LEN, MAX_REGISTRY_ITEMS, MAX_SEGMENTS};
@@ -17,7 +17,8 @@ pub const RECEIPT_INTERVAL_MS: u64 = 30_000;
 #[derive(Debug)]
 pub struct EvidenceFileBuilder {
     file: EvidenceFile,
-    wanted: Vec<Sequence>,
+    /// Which statements need a receipt, and where they stand.
+    wanted: Vec<(Sequence, Place)>,
     receipts: BTreeMap<Sequence, Receipt>,
 }
 
@@ -61,7 +62,7 @@ impl EvidenceFileBuilder {
         }
         let wanted = select_receipts(&sealed);
         let file = EvidenceFile {
-            sealed,
+            statements: sealed.into_iter().map(|sealed| sealed.statement).collect(),
             receipts: Vec::new(),
             registry: Vec::new(),
             disclosures: Vec::new(),
@@ -72,14 +73,14 @@ impl EvidenceFileBuilder {
     }
 
     /// The places whose receipts the file needs: first, last, and one per 30 s of capture time between.
-    pub fn wanted_receipts(&self) -> &[Sequence] {
-        &self.wanted
+    pub fn wanted_receipts(&self) -> Vec<Sequence> {
+        self.wanted.iter().map(|(sequence, _)| *sequence).collect()
     }
 
     /// Adds the receipt of the statement at `sequence`; one that is not wanted is left out.
     #[must_use]
     pub fn receipt(mut self, sequence: Sequence, receipt: Receipt) -> Self {
-        if self.wanted.binary_search(&sequence).is_ok() {
+        if self.wanted.binary_search_by_key(&sequence, |(wanted, _)| *wanted).is_ok() {
             self.receipts.insert(sequence, receipt);
         }
         self
@@ -116,11 +117,11 @@ impl EvidenceFileBuilder {
     /// The evidence file.
     pub fn build(self) -> Result<EvidenceFile, BuildError> {
         let Self { mut file, wanted, mut receipts } = self;
-        for sequence in wanted {
+        for (sequence, place) in wanted {
             let receipt = receipts.remove(&sequence).ok_or(BuildError::ReceiptMissing(sequence))?;
-            file.receipts.push((sequence, receipt));
+            file.receipts.push((sequence, place, receipt));
         }
-        let signer = file.first().statement.kid();
+        let signer = file.first().kid();
         let enrols = |sealed: &Sealed| match sealed.statement.payload() {
             Payload::Enrol(enrol) => crate::ids::KeyDigest::of(&enrol.key) == signer,
             _ => false,
@@ -143,14 +144,15 @@ impl EvidenceFileBuilder {
 }
 
 /// First, last, and one per interval. Goes by the device's clock, which decides nothing but the density.
-fn select_receipts(sealed: &[Sealed]) -> Vec<Sequence> {
+fn select_receipts(sealed: &[Sealed]) -> Vec<(Sequence, Place)> {
     let last = sealed.len() - 1;
     let mut next = UnixMillis::EPOCH;
     let mut wanted = Vec::new();
     for (place, item) in sealed.iter().enumerate() {
         let captured = capture_time(item.statement.payload());
         if place == 0 || place == last || captured >= next {
-            wanted.push(Sequence::new(place as u64));
+            let there = Place { index: item.index, sealed_at: item.sealed_at };
+            wanted.push((Sequence::new(place as u64), there));
             next = UnixMillis::saturating(captured.get().saturating_add(RECEIPT_INTERVAL_MS));
         }
     }

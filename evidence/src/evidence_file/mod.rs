@@ -39,6 +39,15 @@ impl Sealed {
     }
 }
 
+/// Where the chain is said to hold a statement. Only a receipt proves it, so nothing without one has a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Index of the entry.
+    pub index: LeafIndex,
+    /// When the operator says that it sealed the statement.
+    pub sealed_at: UnixSeconds,
+}
+
 /// The bytes of a C2SP `tlog-proof`, bounded in length and otherwise unread: a damaged receipt fails the verification
 /// of the evidence, not its reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,9 +74,9 @@ impl Receipt {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvidenceFile {
     /// Never empty.
-    pub(crate) sealed: Vec<Sealed>,
+    pub(crate) statements: Vec<Statement>,
     /// Ascending.
-    pub(crate) receipts: Vec<(Sequence, Receipt)>,
+    pub(crate) receipts: Vec<(Sequence, Place, Receipt)>,
     pub(crate) registry: Vec<(Sealed, Receipt)>,
     /// Ascending.
     pub(crate) disclosures: Vec<(Sequence, Disclosure)>,
@@ -87,30 +96,38 @@ impl EvidenceFile {
     }
 
     /// The statements of the recording from sequence 0, or the one deposit. Never empty.
-    pub fn sealed(&self) -> &[Sealed] {
-        &self.sealed
+    pub fn statements(&self) -> &[Statement] {
+        &self.statements
     }
 
     /// The first statement: `start` of a recording, or the deposit, if the file is sound.
-    pub fn first(&self) -> &Sealed {
+    pub fn first(&self) -> &Statement {
         // invariant: `parse` and the builder refuse a file without statements
-        &self.sealed[0]
+        &self.statements[0]
     }
 
     /// The place of the last statement, if the file is sound.
     pub(crate) fn last_sequence(&self) -> Sequence {
-        Sequence::new((self.sealed.len() as u64).saturating_sub(1))
+        Sequence::new((self.statements.len() as u64).saturating_sub(1))
     }
 
-    /// Receipts and the places of the statements that they are for, ascending.
-    pub fn receipts(&self) -> &[(Sequence, Receipt)] {
+    /// The statements that have receipts, ascending: sequence, the place in the chain that the receipt is to prove, and
+    /// the receipt.
+    pub fn receipts(&self) -> &[(Sequence, Place, Receipt)] {
         &self.receipts
     }
 
-    /// The receipt for the statement at `sequence`.
-    pub fn receipt(&self, sequence: Sequence) -> Option<&Receipt> {
-        let at = self.receipts.binary_search_by_key(&sequence, |(of, _)| *of).ok()?;
-        self.receipts.get(at).map(|(_, receipt)| receipt)
+    /// The statement at `sequence`, its claimed place in the chain, and the receipt for it, if it has one.
+    pub fn receipt(&self, sequence: Sequence) -> Option<(Sealed, &Receipt)> {
+        let at = self.receipts.binary_search_by_key(&sequence, |(of, _, _)| *of).ok()?;
+        let (_, place, receipt) = self.receipts.get(at)?;
+        let statement = self.statement(sequence)?.clone();
+        Some((Sealed { statement, index: place.index, sealed_at: place.sealed_at }, receipt))
+    }
+
+    /// The statement at `sequence`, if the file is sound.
+    pub(crate) fn statement(&self, sequence: Sequence) -> Option<&Statement> {
+        self.statements.get(usize::try_from(sequence.get()).ok()?)
     }
 
     /// Enrolment of the signer, its revocations, and the newest registry snapshot.

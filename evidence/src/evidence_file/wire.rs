@@ -1,6 +1,6 @@
 //! Reading and writing evidence files.
 
-use super::{EvidenceFile, Receipt, Sealed};
+use super::{EvidenceFile, Place, Receipt, Sealed};
 use crate::cbor::{CborError, CborProblem, Reader, Writer};
 use crate::commitment::Disclosure;
 use crate::ids::{Digest, Sequence};
@@ -89,15 +89,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<EvidenceFile, EvidenceFileError> {
 fn read_body(r: &mut Reader<'_>) -> Result<EvidenceFile, EvidenceFileError> {
     let mut f = r.map("evidence file")?;
     r.required(&mut f, 1, "statements")?;
-    let sealed = read_items(r, "statements", 1, MAX_SEGMENTS + 2, read_sealed)?;
+    let statements = read_items(r, "statements", 1, MAX_SEGMENTS + 2, read_statement)?;
     r.required(&mut f, 2, "receipts")?;
-    let receipts = read_keyed(r, "receipts", 1, MAX_SEGMENTS + 2, read_receipt)?;
+    let receipts = read_receipts(r)?;
     r.required(&mut f, 3, "registry")?;
     let registry = read_items(r, "registry", 1, MAX_REGISTRY_ITEMS as u64, read_proven)?;
-    let present = r.optional(&mut f, 4, "disclosures", |r| {
-        let disclosures = read_keyed(r, "disclosures", 1, MAX_SEGMENTS + 2, Disclosure::read)?;
-        Ok(disclosures)
-    })?;
+    let present = r.optional(&mut f, 4, "disclosures", |r| read_disclosures(r))?;
     let disclosures = present.unwrap_or_default();
     let mut conflicts = Vec::new();
     if r.optional(&mut f, 5, "conflicts", |_| Ok(()))?.is_some() {
@@ -107,7 +104,7 @@ fn read_body(r: &mut Reader<'_>) -> Result<EvidenceFile, EvidenceFileError> {
         r.optional(&mut f, 6, "segment digests", |r| read_digests(r, "segment digests", MAX_EVIDENCE_LEN))?;
     r.end(f, "evidence file")?;
     Ok(EvidenceFile {
-        sealed,
+        statements,
         receipts,
         registry,
         disclosures,
@@ -170,11 +167,20 @@ impl From<CborError> for ItemError {
 
 fn read_sealed(r: &mut Reader<'_>) -> Result<Sealed, ItemError> {
     r.array("sealed statement", 3, 3)?;
+    let statement = read_statement(r)?;
+    let Place { index, sealed_at } = read_place(r)?;
+    Ok(Sealed { statement, index, sealed_at })
+}
+
+fn read_statement(r: &mut Reader<'_>) -> Result<Statement, ItemError> {
     let bytes = r.bytes("statement", MAX_REGISTRY_LEN)?;
-    let statement = Statement::parse(bytes).map_err(ItemError::Statement)?;
+    Statement::parse(bytes).map_err(ItemError::Statement)
+}
+
+fn read_place(r: &mut Reader<'_>) -> Result<Place, CborError> {
     let index = r.uint("index", MAX_SAFE_INTEGER)?;
     let sealed_at = r.uint("sealed-at", MAX_SAFE_INTEGER / 1000)?;
-    Ok(Sealed { statement, index: tlog::LeafIndex::new(index), sealed_at: UnixSeconds::new(sealed_at) })
+    Ok(Place { index: tlog::LeafIndex::new(index), sealed_at: UnixSeconds::new(sealed_at) })
 }
 
 fn read_proven(r: &mut Reader<'_>) -> Result<(Sealed, Receipt), ItemError> {
@@ -187,23 +193,32 @@ pub(crate) fn read_receipt(r: &mut Reader<'_>) -> Result<Receipt, CborError> {
     Ok(Receipt(r.bytes("receipt", MAX_RECEIPT_LEN)?.to_vec()))
 }
 
-/// `[+ [sequence, item]]`, strictly ascending except that one statement may have several disclosures.
-fn read_keyed<T>(
-    r: &mut Reader<'_>,
-    part: &'static str,
-    min: u64,
-    max: u64,
-    mut read: impl FnMut(&mut Reader<'_>) -> Result<T, CborError>,
-) -> Result<Vec<(Sequence, T)>, CborError> {
-    let items = r.list(part, min, max, |r| {
-        r.array(part, 2, 2)?;
-        let sequence = Sequence::new(r.uint(part, MAX_SEGMENTS + 1)?);
-        Ok((sequence, read(r)?))
+fn read_sequence(r: &mut Reader<'_>) -> Result<Sequence, CborError> {
+    Ok(Sequence::new(r.uint("sequence", MAX_SEGMENTS + 1)?))
+}
+
+/// `[+ [sequence, index, sealed-at, receipt]]`, one for a statement, ascending.
+fn read_receipts(r: &mut Reader<'_>) -> Result<Vec<(Sequence, Place, Receipt)>, CborError> {
+    let receipts = r.list("receipts", 1, MAX_SEGMENTS + 2, |r| {
+        r.array("receipts", 4, 4)?;
+        Ok((read_sequence(r)?, read_place(r)?, read_receipt(r)?))
     })?;
-    if !items.is_sorted_by(|(a, _), (b, _)| a < b || (a == b && part == "disclosures")) {
-        return Err(r.error(part, CborProblem::OutOfRange));
+    if receipts.is_sorted_by(|(a, _, _), (b, _, _)| a < b) {
+        return Ok(receipts);
     }
-    Ok(items)
+    Err(r.error("receipts", CborProblem::OutOfRange))
+}
+
+/// `[+ [sequence, disclosure]]`, ascending; one statement may have several.
+fn read_disclosures(r: &mut Reader<'_>) -> Result<Vec<(Sequence, Disclosure)>, CborError> {
+    let disclosures = r.list("disclosures", 1, MAX_SEGMENTS + 2, |r| {
+        r.array("disclosures", 2, 2)?;
+        Ok((read_sequence(r)?, Disclosure::read(r)?))
+    })?;
+    if disclosures.is_sorted_by_key(|(sequence, _)| *sequence) {
+        return Ok(disclosures);
+    }
+    Err(r.error("disclosures", CborProblem::OutOfRange))
 }
 
 /// SHA-256 digests, concatenated; at least one.
@@ -227,7 +242,7 @@ pub(crate) fn write_digests(w: &mut Writer, digests: &[Digest]) {
 
 pub(super) fn check_blocks(file: &EvidenceFile) -> Result<(), EvidenceFileError> {
     let found = file.blocks.len() as u64;
-    let expected = match file.sealed.first().map(|sealed| sealed.statement.payload()) {
+    let expected = match file.statements.first().map(Statement::payload) {
         Some(Payload::Deposit(deposit)) => block_count(deposit),
         _ => 0,
     };
@@ -242,10 +257,10 @@ pub(super) fn encode(file: &EvidenceFile) -> Vec<u8> {
     let mut w = Writer::new();
     let optional = [!file.disclosures.is_empty(), !file.conflicts.is_empty(), !file.blocks.is_empty()];
     w.map(3, &optional);
-    w.uint(1).list(&file.sealed, write_sealed);
-    w.uint(2).list(&file.receipts, |w, (sequence, receipt)| {
-        w.array(2).uint(sequence.get()).bytes(receipt.as_bytes());
-        w
+    w.uint(1).list(&file.statements, |w, statement| w.bytes(statement.bytes()));
+    w.uint(2).list(&file.receipts, |w, (sequence, place, receipt)| {
+        w.array(4).uint(sequence.get()).uint(place.index.get()).uint(place.sealed_at.get());
+        w.bytes(receipt.as_bytes())
     });
     w.uint(3).list(&file.registry, write_proven);
     if optional[0] {

@@ -92,10 +92,12 @@ pub struct Subject {
     /// Why the recording ended; none if the evidence holds no `end`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub end_reason: Option<EndReason>,
-    /// When the operator says that it sealed the first statement.
-    pub sealed_first: UnixSeconds,
-    /// When the operator says that it sealed the last statement.
-    pub sealed_last: UnixSeconds,
+    /// When the operator says that it sealed the first statement; only where a receipt proves that it is in the chain.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sealed_first: Option<UnixSeconds>,
+    /// When the operator says that it sealed the last statement; only where a receipt proves that it is in the chain.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sealed_last: Option<UnixSeconds>,
     /// The longest time from end of capture to proven sealing among statements with receipts, in milliseconds.
     /// Negative if the device's clock was ahead. Only with a quorum.
     #[serde(skip_serializing_if = "Option::is_none", default)]

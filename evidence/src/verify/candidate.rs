@@ -39,7 +39,7 @@ impl<'a> Candidate<'a> {
 
     /// Two evidence files with one first statement are about one recording.
     fn recording(&self) -> Digest {
-        self.file.first().statement.digest()
+        self.file.first().digest()
     }
 
     pub(crate) fn validity(&self) -> &Validity {
@@ -61,9 +61,9 @@ impl<'a> Candidate<'a> {
         }
     }
 
-    /// When the operator says that it sealed the first statement.
-    fn sealed(&self) -> (UnixSeconds, u64) {
-        (self.file.first().sealed_at, self.file.first().index.get())
+    /// When the operator says that it sealed the first statement; nothing sorts before anything.
+    fn sealed(&self) -> Option<(UnixSeconds, u64)> {
+        self.file.receipts.first().map(|(_, place, _)| (place.sealed_at, place.index.get()))
     }
 }
 

@@ -2,18 +2,18 @@
 
 use super::Check;
 use super::receipt::prove;
-use crate::evidence_file::{EvidenceFile, Sealed};
+use crate::evidence_file::EvidenceFile;
 use crate::ids::{Digest, Sequence};
 use crate::key::PublicKey;
 use crate::range::ByteRange;
 use crate::report::ReasonCode;
 use crate::segments_root;
-use crate::statement::{Deposit, End, Payload, Segment, Start};
+use crate::statement::{Deposit, End, Payload, Segment, Start, Statement};
 use crate::trust::TrustFile;
 
 pub(crate) fn check(file: &EvidenceFile, trust: &TrustFile, key: Option<&PublicKey>) -> Check {
-    let unbroken = match file.sealed.as_slice() {
-        [only] if matches!(only.statement.payload(), Payload::Deposit(_)) => check_deposit(file),
+    let unbroken = match file.statements.as_slice() {
+        [only] if matches!(only.payload(), Payload::Deposit(_)) => check_deposit(file),
         all => check_recording(all),
     };
     if let Err(reason) = unbroken {
@@ -27,7 +27,7 @@ pub(crate) fn check(file: &EvidenceFile, trust: &TrustFile, key: Option<&PublicK
 }
 
 fn check_deposit(file: &EvidenceFile) -> Result<(), ReasonCode> {
-    let Payload::Deposit(deposit) = file.first().statement.payload() else {
+    let Payload::Deposit(deposit) = file.first().payload() else {
         return Err(ReasonCode::SequenceBroken);
     };
     let root = segments_root(Deposit::blocks(deposit.length).zip(&file.blocks));
@@ -43,19 +43,19 @@ struct Walk<'a> {
     segments: Vec<(ByteRange, Digest)>,
 }
 
-fn check_recording(all: &[Sealed]) -> Result<(), ReasonCode> {
+fn check_recording(all: &[Statement]) -> Result<(), ReasonCode> {
     let (first, rest) = all.split_first().ok_or(ReasonCode::SequenceBroken)?;
-    let Payload::Start(start) = first.statement.payload() else { return Err(ReasonCode::SequenceBroken) };
+    let Payload::Start(start) = first.payload() else { return Err(ReasonCode::SequenceBroken) };
     let mut walk = Walk {
         start,
-        previous: first.statement.digest(),
+        previous: first.digest(),
         next: Sequence::START.next(),
         total: 0,
         segments: Vec::new(),
     };
-    for (place, sealed) in rest.iter().enumerate() {
-        walk.step(sealed)?;
-        match sealed.statement.payload() {
+    for (place, statement) in rest.iter().enumerate() {
+        walk.step(statement)?;
+        match statement.payload() {
             Payload::Segment(segment) => walk.segment(segment)?,
             // Nothing follows `end`.
             Payload::End(end) if place + 1 == rest.len() => walk.end(end)?,
@@ -66,8 +66,8 @@ fn check_recording(all: &[Sealed]) -> Result<(), ReasonCode> {
 }
 
 impl Walk<'_> {
-    fn step(&mut self, sealed: &Sealed) -> Result<(), ReasonCode> {
-        let payload = sealed.statement.payload();
+    fn step(&mut self, statement: &Statement) -> Result<(), ReasonCode> {
+        let payload = statement.payload();
         let in_place =
             payload.recording() == Some(self.start.recording) && payload.sequence() == Some(self.next);
         if !in_place {
@@ -76,7 +76,7 @@ impl Walk<'_> {
         if payload.previous() != Some(self.previous) {
             return Err(ReasonCode::ChainBroken);
         }
-        self.previous = sealed.statement.digest();
+        self.previous = statement.digest();
         self.next = self.next.next();
         Ok(())
     }
@@ -101,14 +101,11 @@ impl Walk<'_> {
 /// Whether the same key has signed, and the chain holds, another statement for a place of this recording. What does
 /// not verify is passed over, so that nobody can frame a good recording with a forged conflict.
 fn has_conflict(file: &EvidenceFile, trust: &TrustFile, key: &PublicKey) -> bool {
-    let recording = file.first().statement.payload().recording();
+    let recording = file.first().payload().recording();
     file.conflicts.iter().any(|(sealed, receipt)| {
         let payload = sealed.statement.payload();
-        let ours = payload
-            .sequence()
-            .and_then(|sequence| usize::try_from(sequence.get()).ok())
-            .and_then(|place| file.sealed.get(place));
-        ours.is_some_and(|ours| ours.statement.digest() != sealed.statement.digest())
+        let ours = payload.sequence().and_then(|sequence| file.statement(sequence));
+        ours.is_some_and(|ours| ours.digest() != sealed.statement.digest())
             && payload.recording() == recording
             && sealed.statement.verify(key).is_ok()
             && prove(sealed, receipt, trust).is_ok()

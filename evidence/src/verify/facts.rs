@@ -9,27 +9,28 @@ use crate::commitment::{DisclosedValue, Position};
 use crate::evidence_file::EvidenceFile;
 use crate::ids::{Digest, RecordingId, Sequence};
 use crate::report::{ChainFacts, ExcerptFacts, Subject, SubjectKind, Telemetry, WitnessFacts};
-use crate::statement::Payload;
+use crate::statement::{Payload, Statement};
 use crate::time::{UnixMillis, UnixSeconds};
 
 pub(super) fn subject(candidate: &Candidate<'_>) -> Subject {
     let file = candidate.file;
     let validity = candidate.validity();
-    let payload = file.first().statement.payload();
+    let payload = file.first().payload();
     let disclosed = Disclosed::of(file);
+    let sealed_at = |sequence| validity.inclusion.proven.get(&sequence).map(|proven| proven.sealed_at);
     let mut subject = Subject {
         kind: SubjectKind::Recording,
         id: payload.recording().unwrap_or(RecordingId::from_bytes([0; 16])),
         signer: validity.signer.signer.clone(),
-        key: file.first().statement.kid(),
+        key: file.first().kid(),
         capture_begin: None,
         capture_end: capture_end(file),
         deposited_at: None,
         segments: candidate.layout.pieces.len() as u64,
         total_length: candidate.layout.total,
         end_reason: None,
-        sealed_first: file.first().sealed_at,
-        sealed_last: file.sealed.last().map_or(file.first().sealed_at, |last| last.sealed_at),
+        sealed_first: sealed_at(Sequence::START),
+        sealed_last: sealed_at(file.last_sequence()),
         sealing_delay_ms: sealing_delay(file, &validity.inclusion.proven),
         counter: None,
         self_check: None,
@@ -54,14 +55,14 @@ pub(super) fn subject(candidate: &Candidate<'_>) -> Subject {
         }
         _ => {}
     }
-    if let Some(Payload::End(end)) = file.sealed.last().map(|last| last.statement.payload()) {
+    if let Some(Payload::End(end)) = file.statements.last().map(Statement::payload) {
         subject.end_reason = Some(end.reason);
     }
     subject
 }
 
 fn capture_end(file: &EvidenceFile) -> Option<UnixMillis> {
-    match file.sealed.last()?.statement.payload() {
+    match file.statements.last()?.payload() {
         Payload::Segment(segment) => Some(segment.capture_end),
         Payload::End(end) => Some(end.capture_end),
         _ => None,
@@ -70,8 +71,7 @@ fn capture_end(file: &EvidenceFile) -> Option<UnixMillis> {
 
 fn sealing_delay(file: &EvidenceFile, proven: &BTreeMap<Sequence, Proven>) -> Option<i64> {
     let delays = proven.iter().filter_map(|(sequence, proven)| {
-        let sealed = file.sealed.get(usize::try_from(sequence.get()).ok()?)?;
-        let captured = match sealed.statement.payload() {
+        let captured = match file.statement(*sequence)?.payload() {
             Payload::Start(start) => start.capture_begin,
             Payload::Segment(segment) => segment.capture_end,
             Payload::End(end) => end.capture_end,
@@ -107,7 +107,7 @@ pub(super) fn telemetry(candidate: &Candidate<'_>) -> Vec<Telemetry> {
         Outcome::Excerpt { first, last } => (first, last),
         _ => (0, usize::MAX),
     };
-    let segments = candidate.file.sealed.iter().filter_map(|sealed| match sealed.statement.payload() {
+    let segments = candidate.file.statements.iter().filter_map(|statement| match statement.payload() {
         Payload::Segment(segment) => Some(segment),
         _ => None,
     });
@@ -137,9 +137,8 @@ impl Disclosed {
     fn of(file: &EvidenceFile) -> Self {
         let mut disclosed = Self::default();
         for (sequence, disclosure) in &file.disclosures {
-            let place = usize::try_from(sequence.get()).unwrap_or(usize::MAX);
-            let Some(sealed) = file.sealed.get(place) else { continue };
-            let payload = sealed.statement.payload();
+            let Some(statement) = file.statement(*sequence) else { continue };
+            let payload = statement.payload();
             let opens = |commitment: Option<Digest>| commitment.is_some_and(|one| disclosure.check(&one));
             match (disclosure.value(), payload) {
                 (DisclosedValue::Position(position), _) if opens(payload.position()) => {

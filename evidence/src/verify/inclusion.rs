@@ -40,10 +40,10 @@ pub(crate) fn check(file: &EvidenceFile, trust: &TrustFile) -> Inclusion {
     for required in [Sequence::START, file.last_sequence()] {
         missing |= file.receipt(required).is_none();
     }
-    for (sequence, receipt) in &file.receipts {
-        let sealed = usize::try_from(sequence.get()).ok().and_then(|place| file.sealed.get(place));
-        let result = match sealed {
-            Some(sealed) => prove(sealed, receipt, trust),
+    for (sequence, _, _) in &file.receipts {
+        let result = match file.receipt(*sequence) {
+            Some((sealed, receipt)) => prove(&sealed, receipt, trust),
+            // A receipt for a statement that the file does not hold.
             None => Err(Fault::Inclusion(ReasonCode::ReceiptIndex)),
         };
         match result {

@@ -36,7 +36,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     pub(crate) fn of(file: &EvidenceFile) -> Self {
-        match file.first().statement.payload() {
+        match file.first().payload() {
             Payload::Deposit(deposit) => Self::of_deposit(deposit, &file.blocks),
             _ => Self::of_recording(file),
         }
@@ -52,8 +52,8 @@ impl Layout {
 
     fn of_recording(file: &EvidenceFile) -> Self {
         let mut layout = Self { pieces: Vec::new(), total: 0, complete: false, is_recording: true };
-        for sealed in &file.sealed {
-            match sealed.statement.payload() {
+        for statement in &file.statements {
+            match statement.payload() {
                 Payload::Segment(segment) if segment.range.offset() == layout.total => {
                     layout.total = segment.range.end();
                     layout.pieces.push(Piece {

@@ -42,7 +42,12 @@ pub(crate) fn prove(sealed: &Sealed, receipt: &Receipt, trust: &TrustFile) -> Re
     if proof.index() != sealed.index {
         return Err(Fault::Inclusion(ReasonCode::ReceiptIndex));
     }
-    let leaf = sealed.entry().leaf_hash();
+    let entry = sealed.entry();
+    // `extra` proves nothing, but a receipt that contradicts itself has been tampered with.
+    if proof.unauthenticated_extra().is_some_and(|extra| extra != entry.to_bytes()) {
+        return Err(Fault::Inclusion(ReasonCode::ReceiptMalformed));
+    }
+    let leaf = entry.leaf_hash();
     let mut fault = Fault::UnknownLog;
     for logs in trust.logs() {
         let verified = proof.verify(&leaf, &logs.policy).map_err(|error| fault_of(&error));

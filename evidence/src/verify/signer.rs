@@ -32,7 +32,7 @@ pub(crate) fn check(
     inclusion: &Inclusion,
     needed: Sequence,
 ) -> SignerCheck {
-    let kid = file.first().statement.kid();
+    let kid = file.first().kid();
     let enrolment = find_enrolment(file, kid);
     let mut result = SignerCheck {
         signature: Check::NotChecked(ReasonCode::NotReached),
@@ -83,8 +83,8 @@ pub(crate) fn check(
 }
 
 fn check_signatures(file: &EvidenceFile, key: &PublicKey) -> Check {
-    for sealed in &file.sealed {
-        match sealed.statement.verify(key) {
+    for statement in &file.statements {
+        match statement.verify(key) {
             Ok(_) => {}
             Err(SignatureError::OtherKey { .. }) => return Check::Failed(ReasonCode::SignatureOtherKey),
             Err(SignatureError::Invalid) => return Check::Failed(ReasonCode::SignatureInvalid),
@@ -95,7 +95,7 @@ fn check_signatures(file: &EvidenceFile, key: &PublicKey) -> Check {
 
 /// The enrolment that the first statement names, if it enrols the key that the statement claims.
 fn find_enrolment(file: &EvidenceFile, kid: KeyDigest) -> Result<(&Sealed, &Receipt, &Enrol), ReasonCode> {
-    let named: Option<Digest> = match file.first().statement.payload() {
+    let named: Option<Digest> = match file.first().payload() {
         Payload::Start(start) => Some(start.enrolment),
         Payload::Deposit(deposit) => Some(deposit.enrolment),
         _ => None,
@@ -145,7 +145,7 @@ impl<'a> RegistryView<'a> {
         if !covers(enrol, first.sealing_time()) {
             return Err(Check::Failed(ReasonCode::EnrolmentNotValidThen));
         }
-        let is_recording = !matches!(self.file.first().statement.payload(), Payload::Deposit(_));
+        let is_recording = !matches!(self.file.first().payload(), Payload::Deposit(_));
         if is_recording && enrol.role != Role::Device {
             return Err(Check::Failed(ReasonCode::EnrolmentRole));
         }

@@ -98,7 +98,7 @@ impl Validity {
 }
 
 fn sealing_delay(file: &EvidenceFile, inclusion: &Inclusion) -> Check {
-    if matches!(file.first().statement.payload(), Payload::Deposit(_)) {
+    if matches!(file.first().payload(), Payload::Deposit(_)) {
         return Check::NotChecked(ReasonCode::NotApplicable);
     }
     match inclusion.proven.values().next() {
@@ -109,7 +109,7 @@ fn sealing_delay(file: &EvidenceFile, inclusion: &Inclusion) -> Check {
 }
 
 fn pre_capture(file: &EvidenceFile) -> Check {
-    match file.first().statement.payload() {
+    match file.first().payload() {
         Payload::Start(start) if start.self_check.is_empty() => Check::NotChecked(ReasonCode::NotReported),
         Payload::Start(_) => Check::Proven(ReasonCode::Reported),
         _ => Check::NotChecked(ReasonCode::NotApplicable),

@@ -166,7 +166,7 @@ async fn a_second_statement_for_the_same_place_is_sealed_as_a_conflict() {
     world.assert_receipt(&other.submissions[2].statement, &outcome);
     let found = running.lookup(recording.tokens(0..2)).await;
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].sealed().len(), 4);
+    assert_eq!(found[0].statements().len(), 4);
     assert_eq!(found[0].conflicts().len(), 1);
     assert_eq!(found[0].conflicts()[0].0.statement, other.submissions[2].statement);
 }
@@ -184,7 +184,7 @@ async fn gaps_and_odd_clocks_are_sealed() {
         world.assert_receipt(&submission.statement, &outcome);
     }
     let found = running.lookup(recording.tokens([0])).await;
-    assert_eq!(found[0].sealed().len(), 3);
+    assert_eq!(found[0].statements().len(), 3);
 }
 
 #[tokio::test]

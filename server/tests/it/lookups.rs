@@ -138,9 +138,9 @@ async fn a_shared_black_start_does_not_mistake_one_recording_for_another() {
     for (recording, other) in [(&first, &second), (&second, &first)] {
         let found = running.lookup(recording.tokens(0..13)).await;
         assert_eq!(found.len(), 2);
-        assert_eq!(found[0].sealed()[0].statement, recording.submissions[0].statement);
+        assert_eq!(found[0].statements()[0], recording.submissions[0].statement);
         // The other one shares three tokens: too few for its personal facts.
-        assert_eq!(found[1].sealed()[0].statement, other.submissions[0].statement);
+        assert_eq!(found[1].statements()[0], other.submissions[0].statement);
         assert!(found[1].disclosures().is_empty());
         let report = examine(&world, &running, recording, &recording.file).await;
         assert_eq!(report.verdict, Verdict::Consistent, "{report:?}");
@@ -164,7 +164,7 @@ async fn many_copies_of_a_black_start_do_not_crowd_out_the_recording() {
     running.seal(&recording.submissions).await;
     let found = running.lookup(recording.tokens(0..6)).await;
     assert_eq!(found.len(), evidence::MAX_LOOKUP_FILES);
-    assert_eq!(found[0].sealed()[0].statement, recording.submissions[0].statement);
+    assert_eq!(found[0].statements()[0], recording.submissions[0].statement);
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_later_copy_does_not_stand_before_the_first() {
         running.seal(&thief.record(id, &segments(0..10)).submissions).await;
     }
     let found = running.lookup(original.tokens(0..10)).await;
-    assert_eq!(found[0].sealed()[0].statement, original.submissions[0].statement);
+    assert_eq!(found[0].statements()[0], original.submissions[0].statement);
 }
 
 #[tokio::test]
@@ -193,6 +193,6 @@ async fn nothing_is_found_before_it_is_published_and_nothing_without_a_match() {
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Sealed { .. })));
     // Still being recorded: what is sealed so far is an answer.
     let found = running.lookup(recording.tokens(0..3)).await;
-    assert_eq!(found[0].sealed().len(), 3);
+    assert_eq!(found[0].statements().len(), 3);
     assert!(running.lookup(recording.tokens([2])).await.is_empty());
 }

@@ -118,8 +118,12 @@ fn subject_facts(i18n: Words, subject: &Subject) -> Vec<Fact> {
     if let Some(at) = subject.deposited_at {
         facts.push(Fact::new(t_string!(i18n, facts.deposited), words::time(i18n, at.get())).by(devices_word));
     }
-    let sealed = words::period(i18n, subject.sealed_first.millis().get(), subject.sealed_last.millis().get());
-    facts.push(Fact::new(t_string!(i18n, facts.sealed), sealed).by(t_string!(i18n, facts.operators_word)));
+    // Only where receipts prove that it was sealed at all.
+    if let (Some(first), Some(last)) = (subject.sealed_first, subject.sealed_last) {
+        let sealed = words::period(i18n, first.millis().get(), last.millis().get());
+        facts
+            .push(Fact::new(t_string!(i18n, facts.sealed), sealed).by(t_string!(i18n, facts.operators_word)));
+    }
     if let Some(from) = subject.revoked_from {
         facts.push(Fact::new(t_string!(i18n, facts.revoked_from), words::time(i18n, from.get())));
     }

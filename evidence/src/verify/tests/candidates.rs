@@ -50,7 +50,7 @@ fn two_recordings_that_share_a_black_start_are_not_mistaken_for_one_another() {
         for recording in &recordings {
             let report = examine_online(&recording.bytes, &recording.ranges, &served, &world.trust());
             assert_eq!(report.verdict, Verdict::Consistent);
-            let id = recording.evidence.first().statement.payload().recording();
+            let id = recording.evidence.first().payload().recording();
             assert_eq!(Some(report.subject.unwrap().id), id);
             let mut altered = recording.bytes.clone();
             altered[50_000] ^= 1;
@@ -201,9 +201,9 @@ fn the_same_recording_twice_is_one_recording() {
     let mut world = World::new();
     let recording = world.record(1, &video(1));
     let mut older: EvidenceFile = recording.evidence.clone();
-    older.sealed.truncate(4);
+    older.statements.truncate(4);
     older.receipts.truncate(1);
-    older.receipts.push((crate::Sequence::new(3), world.receipt(&older.sealed[3])));
+    older.receipts.push(recording.receipt(&world, 3));
     for evidence in [[recording.evidence.clone(), older.clone()], [older, recording.evidence.clone()]] {
         let trust = world.trust();
         let report = examine(&recording.bytes, &recording.ranges, &evidence, &trust);
@@ -227,7 +227,7 @@ fn a_file_deposited_twice_is_consistent_with_the_earlier_deposit() {
     for served in [found(&[&first, &second]), found(&[&second, &first])] {
         let report = examine_online(&bytes, &[], &served, &world.trust());
         assert_eq!(report.verdict, Verdict::Consistent);
-        assert_eq!(Some(report.subject.unwrap().id), first.evidence.first().statement.payload().recording());
+        assert_eq!(Some(report.subject.unwrap().id), first.evidence.first().payload().recording());
         let mut altered = bytes.clone();
         altered[9] ^= 1;
         let report = examine_online(&altered, &[], &served, &world.trust());

@@ -37,13 +37,13 @@ fn text_of(receipt: &Receipt) -> String {
 
 fn replace_last_receipt(recording: &mut Recording, change: impl FnOnce(String) -> String) {
     let last = recording.evidence.receipts.last_mut().unwrap();
-    last.1 = Receipt::new(change(text_of(&last.1)).into_bytes()).unwrap();
+    last.2 = Receipt::new(change(text_of(&last.2)).into_bytes()).unwrap();
 }
 
 #[test]
 fn a_damaged_signature() {
     let (world, mut recording) = recorded();
-    let statement = &mut recording.evidence.sealed[3].statement;
+    let statement = &mut recording.evidence.statements[3];
     *statement = with_damaged_signature(statement);
     fails(&world, &recording, FindingName::DeviceSignature, ReasonCode::SignatureInvalid);
 }
@@ -51,45 +51,45 @@ fn a_damaged_signature() {
 #[test]
 fn a_statement_signed_by_another_key() {
     let (world, mut recording) = recorded();
-    let sealed = &mut recording.evidence.sealed[3];
-    sealed.statement = Statement::sign(sealed.statement.payload(), &DeviceKey::from_seed([9; 32])).unwrap();
+    let statement = &mut recording.evidence.statements[3];
+    *statement = Statement::sign(statement.payload(), &DeviceKey::from_seed([9; 32])).unwrap();
     fails(&world, &recording, FindingName::DeviceSignature, ReasonCode::SignatureOtherKey);
 }
 
 #[test]
 fn a_statement_taken_out() {
     let (world, mut recording) = recorded();
-    recording.evidence.sealed.remove(3);
+    recording.evidence.statements.remove(3);
     fails(&world, &recording, FindingName::Continuity, ReasonCode::SequenceBroken);
 }
 
 #[test]
 fn the_start_taken_out() {
     let (world, mut recording) = recorded();
-    recording.evidence.sealed.remove(0);
+    recording.evidence.statements.remove(0);
     fails(&world, &recording, FindingName::Continuity, ReasonCode::SequenceBroken);
 }
 
 #[test]
 fn two_statements_swapped() {
     let (world, mut recording) = recorded();
-    recording.evidence.sealed.swap(6, 7);
+    recording.evidence.statements.swap(6, 7);
     fails(&world, &recording, FindingName::Continuity, ReasonCode::SequenceBroken);
 }
 
 #[test]
 fn a_statement_doubled() {
     let (world, mut recording) = recorded();
-    let again = recording.evidence.sealed[7].clone();
-    recording.evidence.sealed.insert(8, again);
+    let again = recording.evidence.statements[7].clone();
+    recording.evidence.statements.insert(8, again);
     fails(&world, &recording, FindingName::Continuity, ReasonCode::SequenceBroken);
 }
 
 #[test]
 fn something_after_the_end() {
     let (world, mut recording) = recorded();
-    let again = recording.evidence.sealed[8].clone();
-    recording.evidence.sealed.push(again);
+    let again = recording.evidence.statements[8].clone();
+    recording.evidence.statements.push(again);
     fails(&world, &recording, FindingName::Continuity, ReasonCode::SequenceBroken);
 }
 
@@ -168,8 +168,8 @@ fn missing_and_surplus_receipts() {
     cut.evidence.receipts.remove(0);
     fails(&world, &cut, FindingName::Inclusion, ReasonCode::ReceiptMissing);
     let mut surplus = recording;
-    let (_, last) = surplus.evidence.receipts.last().unwrap().clone();
-    surplus.evidence.receipts.push((Sequence::new(50), last));
+    let (_, place, last) = surplus.evidence.receipts.last().unwrap().clone();
+    surplus.evidence.receipts.push((Sequence::new(50), place, last));
     fails(&world, &surplus, FindingName::Inclusion, ReasonCode::ReceiptIndex);
 }
 
@@ -178,9 +178,9 @@ fn receipts_swapped() {
     let (world, mut recording) = recorded();
     let last = recording.evidence.receipts.len() - 1;
     let (first_receipt, last_receipt) =
-        (recording.evidence.receipts[0].1.clone(), recording.evidence.receipts[last].1.clone());
-    recording.evidence.receipts[0].1 = last_receipt;
-    recording.evidence.receipts[last].1 = first_receipt;
+        (recording.evidence.receipts[0].2.clone(), recording.evidence.receipts[last].2.clone());
+    recording.evidence.receipts[0].2 = last_receipt;
+    recording.evidence.receipts[last].2 = first_receipt;
     fails(&world, &recording, FindingName::Inclusion, ReasonCode::ReceiptIndex);
 }
 
@@ -208,9 +208,32 @@ fn a_receipt_with_a_hash_left_out() {
 #[test]
 fn a_sealing_time_changed() {
     let (world, mut recording) = recorded();
-    let last = recording.evidence.sealed.last_mut().unwrap();
-    last.sealed_at = UnixSeconds::new(last.sealed_at.get() - 1);
-    fails(&world, &recording, FindingName::Inclusion, ReasonCode::ProofInvalid);
+    let (_, place, _) = recording.evidence.receipts.last_mut().unwrap();
+    place.sealed_at = UnixSeconds::new(place.sealed_at.get() - 1);
+    let without_extra = {
+        let mut recording = recording.clone();
+        replace_last_receipt(&mut recording, |text| {
+            text.lines().filter(|line| !line.starts_with("extra ")).map(|line| format!("{line}\n")).collect()
+        });
+        recording
+    };
+    fails(&world, &without_extra, FindingName::Inclusion, ReasonCode::ProofInvalid);
+    // the entry beside the proof tells the true time
+    fails(&world, &recording, FindingName::Inclusion, ReasonCode::ReceiptMalformed);
+}
+
+#[test]
+fn an_entry_beside_the_proof_that_is_another_one() {
+    let (world, mut recording) = recorded();
+    let entry = recording.sealed[2].entry().to_bytes();
+    let last = recording.sealed.last().unwrap().entry().to_bytes();
+    replace_last_receipt(&mut recording, |text| {
+        let parsed = tlog::TlogProof::parse(text.as_bytes()).unwrap();
+        assert_eq!(parsed.unauthenticated_extra(), Some(&last[..]));
+        let (index, note) = (parsed.index(), parsed.checkpoint().clone());
+        tlog::TlogProof::new(Some(entry.to_vec()), index, parsed.proof().clone(), note).unwrap().to_string()
+    });
+    fails(&world, &recording, FindingName::Inclusion, ReasonCode::ReceiptMalformed);
 }
 
 #[test]
@@ -265,8 +288,8 @@ fn two_roots_for_one_size() {
     let mut second = World::new();
     second.entries = world.entries.clone();
     second.entries[1].statement = Digest::of(b"another history");
-    let first = recording.evidence.sealed[0].clone();
-    recording.evidence.receipts[0].1 = second.receipt(&first);
+    let first = recording.sealed[0].clone();
+    recording.evidence.receipts[0].2 = second.receipt(&first);
     fails(&world, &recording, FindingName::Checkpoint, ReasonCode::ChainForked);
 }
 
@@ -274,7 +297,7 @@ fn two_roots_for_one_size() {
 fn two_sealed_statements_for_one_place_are_a_conflict() {
     let (mut world, mut recording) = recorded();
     let key = DeviceKey::from_seed([1; 32]);
-    let Payload::Segment(mut other) = recording.evidence.sealed[3].statement.payload().clone() else {
+    let Payload::Segment(mut other) = recording.evidence.statements[3].payload().clone() else {
         panic!("no segment")
     };
     other.digest = Digest::of(b"a second version");
@@ -287,7 +310,7 @@ fn two_sealed_statements_for_one_place_are_a_conflict() {
 #[test]
 fn a_made_up_conflict_frames_nobody() {
     let (mut world, recording) = recorded();
-    let Payload::Segment(mut other) = recording.evidence.sealed[3].statement.payload().clone() else {
+    let Payload::Segment(mut other) = recording.evidence.statements[3].payload().clone() else {
         panic!("no segment")
     };
     other.digest = Digest::of(b"a second version");
@@ -304,13 +327,13 @@ fn a_made_up_conflict_frames_nobody() {
     let damaged = world.prove(damaged);
     // signed by the device, never sealed: a receipt for something else
     let unsealed = Statement::sign(&payload, &own).unwrap();
-    let place = &recording.evidence.sealed[2];
+    let place = &recording.sealed[2];
     let unsealed = (
         Sealed { statement: unsealed, index: place.index, sealed_at: place.sealed_at },
         world.receipt(place),
     );
     // the very statement of the recording, repeated
-    let same = world.prove(recording.evidence.sealed[3].clone());
+    let same = world.prove(recording.sealed[3].clone());
     // of another recording
     other.recording = crate::RecordingId::from_bytes([0; 16]);
     let elsewhere = world.seal(Statement::sign(&Payload::Segment(other), &own).unwrap());

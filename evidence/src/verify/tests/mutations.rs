@@ -67,19 +67,12 @@ fn an_altered_file_never_passes_and_nothing_panics() {
         let passed = matches!(report.verdict, Verdict::Consistent | Verdict::Excerpt);
         assert!(!passed || file == recording.bytes || is_prefix, "round {round}: {:?}", report.verdict);
         if evidence != recording.evidence {
-            assert!(
-                report.verdict != Verdict::Consistent || statements_alike(&evidence, &recording.evidence)
-            );
+            assert_ne!(report.verdict, Verdict::Consistent, "round {round}");
             invalid += usize::from(report.verdict == Verdict::EvidenceInvalid);
         }
     }
     assert!(parsed > 500, "enough mutants parse to mean something: {parsed}");
     assert!(invalid > 200, "and most of them are found out: {invalid}");
-}
-
-/// Sealing data of statements without receipts is the operator's word and decides nothing; all else must be as it was.
-fn statements_alike(a: &EvidenceFile, b: &EvidenceFile) -> bool {
-    a.sealed.iter().map(|sealed| &sealed.statement).eq(b.sealed.iter().map(|sealed| &sealed.statement))
 }
 
 #[test]

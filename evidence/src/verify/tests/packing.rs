@@ -20,7 +20,7 @@ fn receipts_of_first_and_last_and_one_for_every_thirty_seconds() {
     let mut world = World::new();
     let recording = long_recording(&mut world);
     // 40 segments of 2 s: captured at 30 and 60 s are segments 15 and 30; `end` is 41
-    let sequences: Vec<_> = recording.evidence.receipts().iter().map(|(at, _)| at.get()).collect();
+    let sequences: Vec<_> = recording.evidence.receipts().iter().map(|(at, _, _)| at.get()).collect();
     assert_eq!(sequences, [0, 15, 30, 41]);
 }
 
@@ -28,20 +28,21 @@ fn receipts_of_first_and_last_and_one_for_every_thirty_seconds() {
 fn parts_that_are_missing_make_no_evidence_file() {
     let mut world = World::new();
     let recording = long_recording(&mut world);
-    let sealed = recording.evidence.sealed().to_vec();
+    let sealed = recording.sealed.clone();
     assert_eq!(EvidenceFileBuilder::new(Vec::new()).unwrap_err(), BuildError::Empty);
     let builder = || EvidenceFileBuilder::new(sealed.clone()).unwrap();
     assert_eq!(builder().build(), Err(BuildError::ReceiptMissing(Sequence::START)));
     let mut with_receipts = builder();
-    for (sequence, receipt) in recording.evidence.receipts() {
+    for (sequence, _, receipt) in recording.evidence.receipts() {
         with_receipts = with_receipts.receipt(*sequence, receipt.clone());
     }
     assert_eq!(with_receipts.build(), Err(BuildError::EnrolmentMissing));
-    let deposit = world.deposit(2, Role::Account, &noise(2, 2_000_000)).evidence;
-    let builder = EvidenceFileBuilder::new(deposit.sealed().to_vec()).unwrap();
+    let deposit = world.deposit(2, Role::Account, &noise(2, 2_000_000));
+    let builder = EvidenceFileBuilder::new(deposit.sealed).unwrap();
+    let deposit = deposit.evidence;
     let (enrolment, receipt) = deposit.registry()[0].clone();
     let builder =
-        builder.receipt(Sequence::START, deposit.receipts()[0].1.clone()).registry(enrolment, receipt);
+        builder.receipt(Sequence::START, deposit.receipts()[0].2.clone()).registry(enrolment, receipt);
     let error = builder.blocks(deposit.blocks()[1..].to_vec()).build();
     assert_eq!(error, Err(BuildError::Blocks(EvidenceFileError::Blocks { found: 1, expected: 2 })));
 }
@@ -52,8 +53,8 @@ fn the_registry_is_put_in_order() {
     let recording = world.record(1, &video(1));
     let snapshot = world.snapshot(Vec::new());
     let revocation = world.revoke(DeviceKey::from_seed([1; 32]).digest(), world.clock + 100);
-    let mut builder = EvidenceFileBuilder::new(recording.evidence.sealed().to_vec()).unwrap();
-    for (sequence, receipt) in recording.evidence.receipts() {
+    let mut builder = EvidenceFileBuilder::new(recording.sealed.clone()).unwrap();
+    for (sequence, _, receipt) in recording.evidence.receipts() {
         builder = builder.receipt(*sequence, receipt.clone());
     }
     for sealed in [revocation, snapshot, recording.evidence.registry()[0].0.clone()] {

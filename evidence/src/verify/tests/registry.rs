@@ -163,8 +163,8 @@ fn an_excerpt_sealed_before_a_revocation_in_mid_recording_is_not_touched() {
     let chunks = video(1);
     let mut recording = world.record_as(&key, &enrolment, &chunks, true, |_| {});
     // a receipt for the third segment, which was sealed before the revocation takes effect
-    let third = recording.evidence.sealed[3].clone();
-    recording.evidence.receipts.insert(1, (crate::Sequence::new(3), world.receipt(&third)));
+    let third = recording.sealed[3].clone();
+    recording.evidence.receipts.insert(1, recording.receipt(&world, 3));
     let revocation = world.revoke(key.digest(), third.sealed_at.get() + 1);
     recording.evidence.registry.push(world.prove(revocation));
     fails(&check(&world, &recording), ReasonCode::Revoked);
@@ -192,8 +192,8 @@ fn a_made_up_revocation_frames_nobody() {
     let real_of_another = world.prove(real_of_another);
     let mut unsealed = world.revoke(kid, 0);
     world.entries.pop();
-    unsealed.index = recording.evidence.sealed[0].index;
-    let unsealed = (unsealed, world.receipt(&recording.evidence.sealed[0]));
+    unsealed.index = recording.sealed[0].index;
+    let unsealed = (unsealed, world.receipt(&recording.sealed[0]));
     recording.evidence.registry.extend([forged, real_of_another, unsealed]);
     holds(&check(&world, &recording), ReasonCode::EnrolledNoSnapshot);
 }

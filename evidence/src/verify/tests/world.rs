@@ -2,7 +2,7 @@
 
 use tlog::{Checkpoint, KeyAlgorithm, KeyName, LeafIndex, SigningKey, TlogProof, TreeHead, TreeSize};
 
-use crate::evidence_file::{EvidenceFile, EvidenceFileBuilder, Receipt, Sealed};
+use crate::evidence_file::{EvidenceFile, EvidenceFileBuilder, Place, Receipt, Sealed};
 use crate::examination::{Examination, LookupAnswer, Step};
 use crate::report::{FindingName, ReasonCode, Report, State};
 use crate::statement::{
@@ -37,6 +37,17 @@ pub(super) struct Recording {
     pub(super) bytes: Vec<u8>,
     pub(super) ranges: Vec<ByteRange>,
     pub(super) evidence: EvidenceFile,
+    /// Where the chain really holds the statements.
+    pub(super) sealed: Vec<Sealed>,
+}
+
+impl Recording {
+    /// The receipt of the statement at `sequence` in the chain as it is now, as an evidence file holds it.
+    pub(super) fn receipt(&self, world: &World, sequence: usize) -> (Sequence, Place, Receipt) {
+        let sealed = &self.sealed[sequence];
+        let place = Place { index: sealed.index, sealed_at: sealed.sealed_at };
+        (Sequence::new(sequence as u64), place, world.receipt(sealed))
+    }
 }
 
 /// Bytes that no other seed gives.
@@ -232,15 +243,15 @@ impl World {
             let statement = Statement::sign(&payload, key).unwrap();
             sealed.push(self.seal(statement));
         }
-        let evidence = self.evidence(sealed, enrolment);
+        let evidence = self.evidence(sealed.clone(), enrolment);
         let ranges = ranges(chunks);
-        Recording { bytes: chunks.concat(), ranges, evidence }
+        Recording { bytes: chunks.concat(), ranges, evidence, sealed }
     }
 
     /// The evidence file for `sealed`, with receipts of the chain as it is now.
     pub(super) fn evidence(&self, sealed: Vec<Sealed>, enrolment: &Sealed) -> EvidenceFile {
         let mut builder = EvidenceFileBuilder::new(sealed.clone()).unwrap();
-        for sequence in builder.wanted_receipts().to_vec() {
+        for sequence in builder.wanted_receipts() {
             let of = &sealed[usize::try_from(sequence.get()).unwrap()];
             builder = builder.receipt(sequence, self.receipt(of));
         }
@@ -274,7 +285,7 @@ impl World {
             .blocks(blocks)
             .build()
             .unwrap();
-        Recording { bytes: bytes.to_vec(), ranges: Vec::new(), evidence }
+        Recording { bytes: bytes.to_vec(), ranges: Vec::new(), evidence, sealed: vec![sealed] }
     }
 }
 
