@@ -1,5 +1,6 @@
 //! A service that is away, wrong, or lying: the recording goes on, nothing leaves the spool without a receipt that
 //! verifies, and an honest service gets everything afterwards.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! The command as a court's script would call it: exit codes, JSON, and what is never a verdict. Evidence is made here,
 //! from a log of two entries.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -7,8 +8,9 @@ use std::process::{Command, Output};
 use evidence::report::{ErrorCode, Report};
 use evidence::statement::{Deposit, Enrol, Role};
 use evidence::{
-    DeviceKey, Digest, EvidenceFile, EvidenceFileBuilder, LookupResponse, Operator, Payload, Receipt, RecordingId, Sealed,
-    Sequence, Statement, TrustFile, TrustedLogs, UnixMillis, UnixSeconds, Verdict, Window, segments_root,
+    DeviceKey, Digest, EvidenceFile, EvidenceFileBuilder, LookupResponse, Operator, Payload, Receipt,
+    RecordingId, Sealed, Sequence, Statement, TrustFile, TrustedLogs, UnixMillis, UnixSeconds, Verdict,
+    Window, segments_root,
 };
 use tlog::{
     Checkpoint, InclusionProof, KeyAlgorithm, KeyName, LeafIndex, Policy, SigningKey, TlogProof, TreeHead,

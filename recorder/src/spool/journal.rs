@@ -52,7 +52,7 @@ pub enum JournalError {
         /// The first byte that makes no sense.
         offset: u64,
     },
-    /// A payload above [`MAX_PAYLOAD`].
+    /// A payload longer than any submission.
     #[error("A record of {len} bytes is longer than the spool's limit of {MAX_PAYLOAD} bytes.")]
     TooLong {
         /// Its length.

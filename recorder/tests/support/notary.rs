@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use evidence::statement::{Enrol, Role};
 use evidence::{
-    DeviceKey, Digest, Entry, EvidenceFile, EvidenceFileBuilder, KeyDigest, LookupRequest, LookupResponse,
-    Operator, Outcome, Payload, PublicKey, Receipt, RecordingId, Sealed, Sequence, Statement, Submission,
-    Token, TrustFile, TrustedLogs, UnixMillis, UnixSeconds, Window, encode_registry_section,
+    DeviceKey, Digest, KeyDigest, Operator, Outcome, Payload, PublicKey, Receipt, RecordingId, Sealed,
+    Statement, Submission, TrustFile, TrustedLogs, UnixMillis, UnixSeconds, Window, encode_registry_section,
 };
 use tlog::{
     Checkpoint, Hash, InclusionProof, KeyAlgorithm, KeyName, LeafIndex, Policy, SigningKey, TlogProof,
@@ -216,7 +215,7 @@ impl State {
                 // Every other statement is shown a tree of one size that differs in its last leaf.
                 let mut leaves = self.leaves.clone();
                 leaves.resize(1000, leaf_hash(b"filler"));
-                leaves[999] = leaf_hash(&[u8::from(index % 2 == 0)]);
+                leaves[999] = leaf_hash(&[u8::from(index.is_multiple_of(2))]);
                 receipt(&leaves, index, &keys.log)
             }
             _ => honest,
@@ -226,53 +225,11 @@ impl State {
     }
 
     fn registry(&self, kid: KeyDigest, keys: &Keys) -> Option<Vec<u8>> {
-        let section = self.registry_items(kid, keys);
-        (!section.is_empty()).then(|| encode_registry_section(&section))
-    }
-
-    fn registry_items(&self, kid: KeyDigest, keys: &Keys) -> Vec<(Sealed, Receipt)> {
         let enrols = |sealed: &Sealed| matches!(sealed.statement.payload(), Payload::Enrol(enrol) if KeyDigest::of(&enrol.key) == kid);
         let found = self.sealed.iter().enumerate().filter(|(_, (sealed, _))| enrols(sealed));
-        found.map(|(index, (sealed, _))| (sealed.clone(), self.receipt(index, &keys.log))).collect()
-    }
-
-    /// Evidence for every recording of which a token is known.
-    fn look_up(&self, request: &LookupRequest, keys: &Keys) -> Vec<EvidenceFile> {
-        let matches = |submission: &Submission| {
-            let segment = match submission.statement.payload() {
-                Payload::Segment(segment) => Some(Token::segment(&segment.digest)),
-                _ => None,
-            };
-            let blocks = submission.blocks.iter().map(Token::segment);
-            segment.into_iter().chain(blocks).any(|token| request.tokens().contains(&token))
-        };
-        let mut ids: Vec<RecordingId> = Vec::new();
-        for (sealed, submission) in &self.sealed {
-            if let (Some(id), true) = (sealed.statement.payload().recording(), matches(submission)) {
-                if !ids.contains(&id) {
-                    ids.push(id);
-                }
-            }
-        }
-        ids.into_iter().map(|id| self.evidence(id, keys)).collect()
-    }
-
-    fn evidence(&self, id: RecordingId, keys: &Keys) -> EvidenceFile {
-        let of_one = |sealed: &&(Sealed, Submission)| sealed.0.statement.payload().recording() == Some(id);
-        let mut items: Vec<_> = self.sealed.iter().filter(of_one).cloned().collect();
-        items.sort_by_key(|(sealed, _)| sealed.statement.payload().sequence());
-        let kid = items[0].0.statement.kid();
-        let blocks = items.iter().flat_map(|(_, submission)| submission.blocks.clone()).collect();
-        let sealed: Vec<Sealed> = items.iter().map(|(sealed, _)| sealed.clone()).collect();
-        let mut builder = EvidenceFileBuilder::new(sealed).unwrap().blocks(blocks);
-        for (sequence, (sealed, _)) in items.iter().enumerate() {
-            let index = usize::try_from(sealed.index.get()).unwrap();
-            builder = builder.receipt(Sequence::new(sequence as u64), self.receipt(index, &keys.log));
-        }
-        for (sealed, receipt) in self.registry_items(kid, keys) {
-            builder = builder.registry(sealed, receipt);
-        }
-        builder.build().unwrap()
+        let section: Vec<_> =
+            found.map(|(index, (sealed, _))| (sealed.clone(), self.receipt(index, &keys.log))).collect();
+        (!section.is_empty()).then(|| encode_registry_section(&section))
     }
 }
 
@@ -372,10 +329,6 @@ fn answer(line: &str, body: &[u8], state: &mut State, keys: &Keys) -> (u16, &'st
         }
         return (200, "application/cbor", Outcome::encode_all(&outcomes));
     }
-    if line.starts_with("post /api/v1/evidence/lookup") {
-        let files = state.look_up(&LookupRequest::parse(body).unwrap(), keys);
-        return (200, "application/cbor", LookupResponse { files }.encode());
-    }
     if let Some(rest) = line.strip_prefix("get /api/v1/enrolments/") {
         let kid = rest.split(' ').next().unwrap().parse().unwrap();
         return match state.registry(kid, keys) {
@@ -387,9 +340,4 @@ fn answer(line: &str, body: &[u8], state: &mut State, keys: &Keys) -> (u16, &'st
         return (200, "application/json", b"{}".to_vec());
     }
     problem(404, "not-found")
-}
-
-/// The entry of a sealed statement, for checks.
-pub fn entry(sealed: &Sealed) -> Entry {
-    sealed.entry()
 }

@@ -56,16 +56,25 @@ impl Recorder {
 
     /// Arguments of `record` with everything that it needs.
     pub fn record_args(&self, input: &Path, output: &str) -> Vec<String> {
+        self.record_args_waiting(input, output, "1")
+    }
+
+    /// The same, waiting this many seconds for receipts.
+    pub fn record_args_waiting(&self, input: &Path, output: &str, seconds: &str) -> Vec<String> {
         let mut args = vec!["record".to_owned()];
-        args.extend(self.online());
+        args.extend(self.online_waiting(seconds));
         args.extend(["--input".to_owned(), text(input), "--output".to_owned(), text(&self.path(output))]);
         args
     }
 
     /// Folder, server, trust, and little patience.
     pub fn online(&self) -> Vec<String> {
+        self.online_waiting("1")
+    }
+
+    fn online_waiting(&self, seconds: &str) -> Vec<String> {
         let trust = text(&self.path("trust.json"));
-        let args = ["--data", &self.data(), "--server", &self.url, "--trust", &trust, "--wait", "1"];
+        let args = ["--data", &self.data(), "--server", &self.url, "--trust", &trust, "--wait", seconds];
         args.map(str::to_owned).to_vec()
     }
 
