@@ -6,7 +6,7 @@
 //! ```text
 //! worker                         page
 //!   ── Ready { build } ─────────▶       always the first message; the page sends nothing before it
-//!   ── Prepared ────────────────▶       at any time after it: the worker can do without the network from now on
+//!   ── Prepared { … } ──────────▶       at any time after it: the worker can do without the network from now on
 //!   ◀──────── Verify { … } ──────       only if `build` is the page's own [`BUILD_ID`]
 //!   ── Progress { … } ──────────▶       any number
 //!   ◀─────────────── Cancel ─────       perhaps; without a running verification it means nothing
@@ -50,6 +50,9 @@ pub enum Command {
         /// Evidence files (`File` each) that were supplied with it; with none the worker asks the server.
         #[serde(with = "serde_wasm_bindgen::preserve")]
         evidence: js_sys::Array,
+        /// The trust file, if another worker has loaded it already: a worker that starts after the network has gone
+        /// cannot, and all files of one page should be judged by one trust file.
+        trust: Option<String>,
     },
     /// Stop the running verification.
     Cancel,
@@ -65,7 +68,10 @@ pub enum Event {
         build: String,
     },
     /// The worker has what it needs to verify without the network (except to look evidence up).
-    Prepared,
+    Prepared {
+        /// The trust file that it loaded.
+        trust: String,
+    },
     /// How far the running verification is.
     Progress(Progress),
     /// The running verification is over.

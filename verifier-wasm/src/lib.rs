@@ -51,7 +51,10 @@ pub fn serve() {
         let (scope, outbox, trust) = (scope.clone(), outbox.clone(), trust.clone());
         Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
             match protocol::from_js::<Command>(message.data()) {
-                Ok(Command::Verify { file, evidence }) => {
+                Ok(Command::Verify { file, evidence, trust: known }) => {
+                    if let Some(known) = known {
+                        trust.adopt(&known);
+                    }
                     let cancelled = CancelFlag::default();
                     if running.borrow_mut().replace(cancelled.clone()).is_some() {
                         panic!("a worker verifies one file at a time");
@@ -85,8 +88,9 @@ pub fn serve() {
     // A file that is verified after the network has gone needs the trust file from before; whether that works
     // now is of interest only then.
     spawn_local(async move {
-        if trust.load().await.is_ok() {
-            outbox.post(&Event::Prepared);
+        let loaded = trust.load().await.ok();
+        if let Some(text) = loaded.and_then(|trust| String::from_utf8(trust.bytes().to_vec()).ok()) {
+            outbox.post(&Event::Prepared { trust: text });
         }
     });
 }

@@ -25,6 +25,14 @@ impl TrustLoader {
         Self { scope, loaded: Rc::default() }
     }
 
+    /// Takes the trust file that another worker has loaded, in place of its own or of none. What is no trust file is
+    /// ignored; [`load`](Self::load) will say so.
+    pub fn adopt(&self, text: &str) {
+        if let Ok(trust) = TrustFile::parse(text.as_bytes()) {
+            *self.loaded.borrow_mut() = Some(trust);
+        }
+    }
+
     /// The trust file, from memory or from the server.
     ///
     /// # Errors

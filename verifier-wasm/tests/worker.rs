@@ -159,7 +159,7 @@ fn messages_survive_the_crossing() {
     let report = Report::not_completed(facts, ErrorCode::NoAnswer, trust);
     let events = [
         Event::Ready { build: protocol::BUILD_ID.to_owned() },
-        Event::Prepared,
+        Event::Prepared { trust: "{\"version\":1}".to_owned() },
         Event::Progress(Progress { phase: Phase::Hashing, done: 6 * GIB, total: 7 * GIB }),
         Event::Finished { json: serde_json::to_string(&report).unwrap(), report: Box::new(report) },
     ];
@@ -178,9 +178,11 @@ fn numbers_that_javascript_cannot_hold_are_refused_not_rounded() {
 #[wasm_bindgen_test]
 fn files_cross_without_being_copied() {
     let file = File::new_with_blob_sequence(&Array::of1(&blob(b"abc")), "执法录像.mp4").unwrap();
-    let command = Command::Verify { file: file.clone(), evidence: Array::of1(&file) };
+    let command =
+        Command::Verify { file: file.clone(), evidence: Array::of1(&file), trust: Some("{}".to_owned()) };
     match protocol::from_js(protocol::to_js(&command).unwrap()).unwrap() {
-        Command::Verify { file: crossed, evidence } => {
+        Command::Verify { file: crossed, evidence, trust } => {
+            assert_eq!(trust.as_deref(), Some("{}"));
             assert!(js_sys::Object::is(&file, &crossed) && js_sys::Object::is(&file, &evidence.get(0)));
         }
         Command::Cancel => panic!("another command came out"),

@@ -59,6 +59,8 @@ struct Inner {
     workers: BTreeMap<WorkerId, Running>,
     jobs: BTreeMap<JobId, Job>,
     next_job: u32,
+    /// The trust file that the first worker loaded; every later one judges by the same.
+    trust: Option<String>,
 }
 
 /// A worker and the listeners that must live as long as it does.
@@ -78,6 +80,7 @@ impl Pool {
             workers: BTreeMap::new(),
             jobs: BTreeMap::new(),
             next_job: 0,
+            trust: None,
         }));
         let pool = Self { inner, prepared };
         let actions = pool.inner.borrow_mut().schedule.warm_up();
@@ -182,7 +185,10 @@ impl Pool {
                 let actions = self.inner.borrow_mut().schedule.ready(worker);
                 self.perform(actions);
             }
-            Ok(Event::Prepared) => (self.prepared)(),
+            Ok(Event::Prepared { trust }) => {
+                self.inner.borrow_mut().trust.get_or_insert(trust);
+                (self.prepared)();
+            }
             Ok(Event::Progress(progress)) => {
                 let job = self.inner.borrow().schedule.job_of(worker);
                 if let Some(listener) = job.and_then(|job| self.listener(job)) {
@@ -215,11 +221,14 @@ impl Pool {
     }
 
     fn assign(&self, worker: WorkerId, job: JobId) {
-        let command =
-            self.inner.borrow().jobs.get(&job).map(|job| Command::Verify {
+        let command = {
+            let inner = self.inner.borrow();
+            inner.jobs.get(&job).map(|job| Command::Verify {
                 file: job.file.clone(),
                 evidence: job.evidence.iter().collect(),
-            });
+                trust: inner.trust.clone(),
+            })
+        };
         if let Some(command) = command {
             self.send(worker, &command);
         }
