@@ -157,9 +157,11 @@ impl Tester<'_> {
     fn end_to_end(&self, outcome: &mut Outcome) -> anyhow::Result<()> {
         build::page(self.workspace, self.runner, &self.toolbox)?;
         build::programs(self.workspace, self.runner)?;
+        let python = self.toolbox.python().context("the Python environment was not set up")?;
         let mut command = self.cargo_test();
         command
             .args(["--package", END_TO_END])
+            .env("JIANZHEN_VIDEOS", setup::videos(python)?)
             .env("JIANZHEN_BIN", self.workspace.programs())
             .env("JIANZHEN_DIST", self.workspace.dist())
             .env("CHROMEDRIVER", find("chromedriver")?);

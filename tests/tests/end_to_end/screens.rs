@@ -43,8 +43,9 @@ fn results(world: &World, language: &str) -> Result<()> {
     let unknown = video::fragmented(&scratch, "未存证.mp4", video::CODECS[0], 4, 77)?;
     let forged = scratch.join("伪造.evidence");
     let mut bytes = std::fs::read(&sealed.evidence)?;
-    // Within the signature of the first statement: well-formed, and false.
-    let place = video::find(&bytes, b"application/vnd.jianzhen.segment").context("no segment")? + 120;
+    // Within the signature of the first segment's statement: well-formed, and false.
+    let segment = video::find(&bytes, b"application/vnd.jianzhen.segment").context("no segment")?;
+    let place = segment + video::find(&bytes[segment..], b"\x58\x40").context("no signature")? + 10;
     bytes[place] ^= 1;
     std::fs::write(&forged, bytes)?;
     let empty = scratch.join("空文件.mp4");

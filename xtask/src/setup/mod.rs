@@ -13,6 +13,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
+pub(crate) use python::videos;
 pub(crate) use rust::WASM_TARGET;
 
 use crate::cache::Cache;

