@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use evidence::report::Verdict;
 use evidence::{
     ByteRange, CborProblem, DeviceKey, Digest, Disclosure, Entry, EvidenceFile, Examination, LookupAnswer,
-    LookupRequest, PublicKey, Statement, StatementError, Step, Submission, Token, TrustFile,
-    UnixMillis, UnixSeconds, segments_root,
+    LookupRequest, PublicKey, Statement, StatementError, Step, Submission, Token, TrustFile, UnixMillis,
+    UnixSeconds, segments_root,
 };
 
 struct Case {

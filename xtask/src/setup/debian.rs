@@ -26,6 +26,7 @@ const PACKAGES: &[Package] = &[
         present: || on_path("ffmpeg") && on_path("ffprobe"),
         needed: |needs| needs.videos,
     },
+    Package { name: "strace", present: || on_path("strace"), needed: |needs| needs.faults },
     Package { name: "python3-venv", present: has_venv, needed: |needs| needs.vectors },
 ];
 

@@ -31,6 +31,8 @@ pub(crate) struct Needs {
     videos: bool,
     /// The Python packages that make test vectors.
     vectors: bool,
+    /// strace, which lets the tests kill a program at each of its system calls.
+    faults: bool,
     /// rustfmt, clippy, cargo-deny.
     lints: bool,
 }
@@ -43,7 +45,7 @@ impl Needs {
 
     /// Enough for `test`.
     pub(crate) fn tests() -> Self {
-        Self { browser: true, videos: true, vectors: true, ..Self::page() }
+        Self { browser: true, videos: true, vectors: true, faults: true, ..Self::page() }
     }
 
     /// Enough for `check`.
