@@ -77,7 +77,7 @@ impl Span {
     }
 }
 
-/// PATH(m, D[n]) of RFC 6962 §2.1.1, from the leaf's sibling to the root's child.
+/// PATH(m, D\[n\]) of RFC 6962 §2.1.1, from the leaf's sibling to the root's child.
 fn inclusion_spans(index: LeafIndex, size: TreeSize) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut node = Span { start: 0, end: size.get() };
@@ -91,7 +91,7 @@ fn inclusion_spans(index: LeafIndex, size: TreeSize) -> Vec<Span> {
     spans
 }
 
-/// PROOF(m, D[n]) of RFC 6962 §2.1.2 for 0 < m < n.
+/// PROOF(m, D\[n\]) of RFC 6962 §2.1.2 for 0 < m < n.
 fn consistency_spans(old: TreeSize, new: TreeSize) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut node = Span { start: 0, end: new.get() };

@@ -20,7 +20,7 @@ pub struct Deposit {
     pub length: u64,
     /// Its SHA-256.
     pub digest: Digest,
-    /// Root over its 1 MiB segments, [`segments_root`](crate::segments_root).
+    /// Root over its 1 MiB segments, [`segments_root`](crate::segments_root()).
     pub root: Digest,
     /// SHA-256 of its first 64 KiB.
     pub head: Digest,

@@ -40,7 +40,7 @@ pub struct End {
     pub total_length: u64,
     /// Number of segments.
     pub segments: u64,
-    /// Root over the segments, [`segments_root`](crate::segments_root).
+    /// Root over the segments, [`segments_root`](crate::segments_root()).
     pub root: Digest,
     /// SHA-256 of the first 64 KiB of the file, where no segment stated it.
     pub head: Option<Digest>,
