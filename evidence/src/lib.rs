@@ -1,4 +1,4 @@
-//! Statements, evidence files, and the one [`verify`].
+//! Statements, evidence files, and the one [`verify`](verify()).
 //!
 //! The crate does no I/O, has no clock and draws no randomness: all of it is passed in. Formats are defined in
 //! `docs/spec/statement.md`, `evidence-file.md`, `trust.md`; the verdict in `verdict.md`.

@@ -5,9 +5,9 @@
 //! | [`intake`], [`pairing`] | what was picked or dropped; which evidence goes with which file |
 //! | [`desk`], [`case`] | the files on the page and their state |
 //! | [`pool`] | the workers |
-//! | [`meter`], [`format`] | speed and time left; numbers and times as text |
+//! | [`meter`], [`mod@format`] | speed and time left; numbers and times as text |
 //! | [`words`] | the sentence for each verdict, finding, reason and error |
-//! | [`view`], [`print`] | what is seen, and what is on paper |
+//! | [`view`], [`mod@print`] | what is seen, and what is on paper |
 
 // The component macro makes the types of properties public, whatever the component is.
 #![expect(unreachable_pub)]
