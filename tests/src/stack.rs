@@ -105,41 +105,22 @@ impl Stack {
     /// Records `input` into a new file `name` and waits until everything is sealed.
     pub fn record(&self, input: &Path, name: &str) -> Result<Sealed> {
         let output = self.path(name);
-        run(
-            &program("jianzhen-recorder")?,
-            &[
-                "record",
-                "--data",
-                &self.recorder_data(),
-                "--server",
-                &self.url,
-                "--trust",
-                utf8(&self.trust()),
-                "--input",
-                utf8(input),
-                "--output",
-                utf8(&output),
-            ],
-        )?;
+        self.seal(&["record", "--input", utf8(input), "--output", utf8(&output)])?;
         Self::sealed(output)
     }
 
     /// Deposits `file` whole.
     pub fn deposit(&self, file: &Path) -> Result<Sealed> {
-        run(
-            &program("jianzhen-recorder")?,
-            &[
-                "deposit",
-                utf8(file),
-                "--data",
-                &self.recorder_data(),
-                "--server",
-                &self.url,
-                "--trust",
-                utf8(&self.trust()),
-            ],
-        )?;
+        self.seal(&["deposit", utf8(file)])?;
         Self::sealed(file.to_owned())
+    }
+
+    /// Runs a command of the recorder that seals something.
+    fn seal(&self, command: &[&str]) -> Result<()> {
+        let (data, trust) = (self.recorder_data(), self.trust());
+        let mut arguments = command.to_vec();
+        arguments.extend(["--data", &data, "--server", &self.url, "--trust", utf8(&trust)]);
+        run(&program("jianzhen-recorder")?, &arguments).map(drop)
     }
 
     fn sealed(file: PathBuf) -> Result<Sealed> {
