@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
 use evidence::{Payload, PublicKey, UnixMillis, statement};
 
-use super::client::{Registrar, now};
+use super::registrar::{Registrar, now};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -41,7 +41,7 @@ enum Role {
 }
 
 impl Enrol {
-    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let bytes =
             hex::decode(&self.key).map_err(|error| anyhow!("The key is not hexadecimal: {error}."))?;
         let key = PublicKey::from_bytes(&bytes).context("The key cannot be enrolled")?;
@@ -59,7 +59,7 @@ impl Enrol {
             valid_from,
             valid_until,
         };
-        self.registrar.seal(&Payload::Enrol(enrol)).await?;
+        self.registrar.seal(&Payload::Enrol(enrol))?;
         println!("key digest       {}", evidence::KeyDigest::of(&key));
         Ok(ExitCode::SUCCESS)
     }

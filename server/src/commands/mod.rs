@@ -1,9 +1,9 @@
 //! The command line.
 
-mod client;
 mod enrol;
 mod fsck;
 mod init;
+mod registrar;
 mod reindex;
 mod revoke;
 mod serve;
@@ -53,21 +53,24 @@ struct Offline {
 impl Cli {
     /// Does what the command line says.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .context("The asynchronous runtime cannot be started")?;
-        runtime.block_on(async {
-            match self.command {
-                Command::Init(init) => init.run().await,
-                Command::Serve(serve) => serve.run().await,
-                Command::Enrol(enrol) => enrol.run().await,
-                Command::Revoke(revoke) => revoke.run().await,
-                Command::Fsck(offline) => fsck::run(&DataDir::new(offline.data)).await,
-                Command::Reindex(offline) => reindex::run(&DataDir::new(offline.data)).await,
-            }
-        })
+        match self.command {
+            Command::Init(init) => run_async(init.run()),
+            Command::Serve(serve) => run_async(serve.run()),
+            // They ask the service as any other program does, and block.
+            Command::Enrol(enrol) => enrol.run(),
+            Command::Revoke(revoke) => revoke.run(),
+            Command::Fsck(offline) => run_async(fsck::run(&DataDir::new(offline.data))),
+            Command::Reindex(offline) => run_async(reindex::run(&DataDir::new(offline.data))),
+        }
     }
+}
+
+fn run_async(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("The asynchronous runtime cannot be started")?;
+    runtime.block_on(command)
 }
 
 /// Opens an initialised data directory: its settings and its database.

@@ -8,7 +8,7 @@ use evidence::statement::{self, RevocationReason};
 use evidence::{KeyDigest, Payload, UnixMillis};
 use jiff::Timestamp;
 
-use super::client::{Registrar, now};
+use super::registrar::{Registrar, now};
 
 #[derive(Debug, Args)]
 pub(super) struct Revoke {
@@ -35,7 +35,7 @@ enum Reason {
 }
 
 impl Revoke {
-    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let effective_from = match self.effective_from {
             None => now(),
             Some(time) => u64::try_from(time.as_millisecond())
@@ -50,7 +50,7 @@ impl Revoke {
             Reason::OutOfService => RevocationReason::OutOfService,
         };
         let revoke = statement::Revoke { key: self.key_digest, effective_from, reason };
-        self.registrar.seal(&Payload::Revoke(revoke)).await?;
+        self.registrar.seal(&Payload::Revoke(revoke))?;
         Ok(ExitCode::SUCCESS)
     }
 }

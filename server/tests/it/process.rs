@@ -189,7 +189,7 @@ fn clumsy_command_lines_are_told_what_is_wrong() {
     let installation = Installation::new();
     let key = "00".repeat(32);
     for (arguments, expected) in [
-        (vec!["enrol", "--server", "http://192.0.2.1", "--key", &key, "--id", "a"], "cannot be enrolled"),
+        (vec!["enrol", "--server", "http://127.0.0.1:1", "--key", &key, "--id", "a"], "cannot be enrolled"),
         (vec!["enrol", "--server", "http://127.0.0.1:1", "--key", "xyz", "--id", "a"], "not hexadecimal"),
         (
             vec!["revoke", "--server", "http://127.0.0.1:1", "--key-digest", "12", "--reason", "device-lost"],
@@ -205,7 +205,9 @@ fn clumsy_command_lines_are_told_what_is_wrong() {
     }
     let good = hex::encode(DeviceKey::from_seed([1; 32]).public().as_bytes());
     let output = installation.command("enrol", "http://192.0.2.1", &["--key", &good, "--id", "a"]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("loopback"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("use https"), "{output:?}");
+    let output = installation.command("enrol", "http://127.0.0.1:1", &["--key", &good, "--id", "a"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("did not answer"), "{output:?}");
     assert!(!run(&["fsck", "--data", "/nonexistent"]).status.success());
 }
 

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
-use evidence::{DeviceKey, Outcome, Payload, Statement, Submission, TrustFile};
+use client::{Client, ClientError, ServerUrl};
+use evidence::{DeviceKey, MAX_OUTCOMES_LEN, Outcome, Payload, Statement, Submission, TrustFile};
 use jiff::Timestamp;
 
 use crate::clock::{Clock as _, SystemClock};
@@ -16,15 +17,18 @@ use crate::keys;
 const RETRIES: u32 = 30;
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
+/// Longer than the service waits for a batch to be published.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// What every registrar command needs.
 #[derive(Debug, Args)]
 pub(super) struct Registrar {
     /// The data directory, for the registrar's key and the trust file
     #[arg(long, value_name = "DIR", env = "JIANZHEN_DATA")]
     data: PathBuf,
-    /// Base URL of the service
+    /// Base URL of the service: https, or http to this machine itself
     #[arg(long, value_name = "URL", env = "JIANZHEN_SERVER")]
-    server: String,
+    server: ServerUrl,
     /// The registrar's key, where it is not registrar.key in the data directory
     #[arg(long, value_name = "FILE")]
     registrar: Option<PathBuf>,
@@ -32,12 +36,12 @@ pub(super) struct Registrar {
 
 impl Registrar {
     /// Signs `payload`, has it sealed, verifies the receipt against the trust file of the data directory, and prints the facts.
-    pub(super) async fn seal(&self, payload: &Payload) -> anyhow::Result<()> {
+    pub(super) fn seal(&self, payload: &Payload) -> anyhow::Result<()> {
         let data = DataDir::new(&self.data);
         let key = self.key(&data)?;
         let trust = read_trust(&data.trust())?;
         let statement = Statement::sign(payload, &key).context("The statement cannot be signed")?;
-        let outcome = submit(&self.server, &statement).await?;
+        let outcome = submit(self.server.clone(), &statement)?;
         report(&statement, &outcome, &trust)
     }
 
@@ -52,51 +56,38 @@ fn read_trust(path: &Path) -> anyhow::Result<TrustFile> {
     Ok(TrustFile::parse(&bytes)?)
 }
 
-async fn submit(server: &str, statement: &Statement) -> anyhow::Result<Outcome> {
-    let url = format!("{}/api/v1/statements", server.trim_end_matches('/'));
-    require_safe(&url)?;
-    // A second call finds the provider that the first one installed.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder()
-        .timeout(Duration::from_secs(60))
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .context("The HTTP client cannot be made")?;
+/// Hands in the statement until it is published or refused.
+fn submit(server: ServerUrl, statement: &Statement) -> anyhow::Result<Outcome> {
+    let client = Client::new(server)?;
     let body = Submission::of(statement.clone()).encode();
     for _ in 0..RETRIES {
-        let request = client.post(&url).header("content-type", "application/cbor-seq").body(body.clone());
-        let response = request.send().await.with_context(|| format!("{url} does not answer"))?;
-        let status = response.status();
-        let bytes = response.bytes().await.with_context(|| format!("{url} broke off its answer"))?;
-        if status.as_u16() == 503 {
-            tokio::time::sleep(RETRY_PAUSE).await;
-            continue;
-        }
-        ensure!(status.is_success(), "{url} answered {status}: {}", String::from_utf8_lossy(&bytes));
-        match Outcome::parse_all(&bytes).context("The answer is not one to a submission")?.pop() {
-            Some(Outcome::Pending) | None => tokio::time::sleep(RETRY_PAUSE).await,
-            Some(outcome) => return Ok(outcome),
+        let answer = client.post(
+            "/api/v1/statements",
+            "application/cbor-seq",
+            body.clone(),
+            "application/cbor",
+            MAX_OUTCOMES_LEN,
+            ANSWER_TIMEOUT,
+        );
+        let body = match answer {
+            Ok(answer) => answer.body,
+            // The service is there and cannot take it at present.
+            Err(ClientError::Refused { problem, .. }) if problem.status == 503 => {
+                std::thread::sleep(problem.retry_after.unwrap_or(RETRY_PAUSE));
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let outcomes = Outcome::parse_all(&body).context("The answer is not one to a submission")?;
+        let [outcome] = <[Outcome; 1]>::try_from(outcomes).map_err(|outcomes| {
+            anyhow!("The service answered {} outcomes to one statement.", outcomes.len())
+        })?;
+        match outcome {
+            Outcome::Pending => std::thread::sleep(RETRY_PAUSE),
+            outcome => return Ok(outcome),
         }
     }
     bail!("The statement is not published yet; run the command again later.")
-}
-
-/// What is enrolled is not secret, but who may enrol is decided by what the service answers.
-fn require_safe(url: &str) -> anyhow::Result<()> {
-    let url = reqwest::Url::parse(url).with_context(|| format!("{url} is not an address"))?;
-    let loopback = match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => host
-            .trim_matches(['[', ']'])
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback()),
-        None => false,
-    };
-    ensure!(
-        url.scheme() == "https" || (url.scheme() == "http" && loopback),
-        "Plain HTTP is for loopback only."
-    );
-    Ok(())
 }
 
 fn report(statement: &Statement, outcome: &Outcome, trust: &TrustFile) -> anyhow::Result<()> {
