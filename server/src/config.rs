@@ -70,6 +70,8 @@ pub struct Limits {
     pub lookups: NonZeroUsize,
     /// Statements that wait for a batch; a submission that does not fit gets 503 and nothing of it is kept.
     pub queue: NonZeroUsize,
+    /// MiB of statements that wait, with their block digests and disclosures: a deposit has up to 4.
+    pub queue_mib: NonZeroUsize,
     /// Statements of one batch, that is of one database transaction.
     pub batch: NonZeroUsize,
     /// How long the sequencer collects, in milliseconds.
@@ -101,6 +103,7 @@ impl Default for Limits {
             submissions: at_least_one(128),
             lookups: at_least_one(8),
             queue: at_least_one(16_384),
+            queue_mib: at_least_one(64),
             batch: at_least_one(2048),
             batch_interval_ms: 200,
             body_timeout_s: 30,

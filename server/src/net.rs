@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 
 /// A connection on which nothing moves for so long is closed: longer than the slowest answer takes, and short enough that silent
 /// connections cannot keep all places for ever.
-const SILENCE: Duration = Duration::from_secs(90);
+pub const SILENCE: Duration = Duration::from_secs(90);
 
 /// Accepts connections up to a limit and counts what they bring.
 #[derive(Debug, Clone)]

@@ -52,13 +52,14 @@ impl Objects {
         Self(store)
     }
 
-    /// Writes an object that never changes. Writing the same bytes again is fine.
+    /// Writes an object that never changes. Writing the same bytes again is fine, and makes them durable: that an object can be
+    /// read does not say that the write that failed, or the process that died over it, got it onto the medium.
     pub async fn put_once(&self, path: &str, bytes: Bytes) -> Result<(), ObjectError> {
         let options = PutMode::Create.into();
         match self.0.put_opts(&Path::from(path), PutPayload::from_bytes(bytes.clone()), options).await {
             Ok(_) => Ok(()),
             Err(object_store::Error::AlreadyExists { .. }) => match self.get(path).await? {
-                Some(found) if found == bytes => Ok(()),
+                Some(found) if found == bytes => self.put(path, bytes).await,
                 _ => Err(ObjectError::Contradiction { path: path.to_owned() }),
             },
             Err(source) => Err(ObjectError::Store { path: path.to_owned(), source }),
@@ -67,11 +68,12 @@ impl Objects {
 
     /// Replaces the published checkpoint.
     pub async fn put_checkpoint(&self, note: Bytes) -> Result<(), ObjectError> {
-        self.0
-            .put(&Path::from(CHECKPOINT), PutPayload::from_bytes(note))
-            .await
-            .map(|_| ())
-            .map_err(|source| ObjectError::Store { path: CHECKPOINT.to_owned(), source })
+        self.put(CHECKPOINT, note).await
+    }
+
+    async fn put(&self, path: &str, bytes: Bytes) -> Result<(), ObjectError> {
+        let written = self.0.put(&Path::from(path), PutPayload::from_bytes(bytes)).await;
+        written.map(drop).map_err(|source| ObjectError::Store { path: path.to_owned(), source })
     }
 
     /// The published checkpoint; `None` before the first publication.

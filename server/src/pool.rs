@@ -6,8 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use evidence::Digest;
 use tokio::sync::{Notify, watch};
 
+use crate::config::Limits;
 use crate::intake::Admitted;
 use crate::metrics::Metrics;
+
+/// A batch to which nothing more is added: a transaction, and the copy of it that is read back before it is signed, must fit into
+/// memory. One statement with its block digests is as much as it can exceed this by.
+const MAX_BATCH_BYTES: usize = 8 << 20;
 
 /// How far a batch has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +33,7 @@ pub type Ticket = watch::Receiver<Phase>;
 #[derive(Debug)]
 pub struct Pool {
     capacity: usize,
+    capacity_bytes: usize,
     batch: usize,
     state: Mutex<State>,
     arrived: Notify,
@@ -39,6 +45,7 @@ struct State {
     /// Batches in the order of arrival; all but the last are full.
     batches: VecDeque<Collecting>,
     waiting: usize,
+    waiting_bytes: usize,
     /// Statements of the batch that the sequencer is working on.
     in_flight: HashMap<Digest, Ticket>,
     closed: bool,
@@ -47,6 +54,7 @@ struct State {
 #[derive(Debug)]
 struct Collecting {
     statements: Vec<Arc<Admitted>>,
+    bytes: usize,
     tickets: HashMap<Digest, Ticket>,
     phase: watch::Sender<Phase>,
 }
@@ -73,12 +81,18 @@ pub enum PoolError {
 
 impl Collecting {
     fn new() -> Self {
-        Self { statements: Vec::new(), tickets: HashMap::new(), phase: watch::Sender::new(Phase::Waiting) }
+        let phase = watch::Sender::new(Phase::Waiting);
+        Self { statements: Vec::new(), bytes: 0, tickets: HashMap::new(), phase }
+    }
+
+    fn is_full(&self, batch: usize) -> bool {
+        self.statements.len() >= batch || self.bytes >= MAX_BATCH_BYTES
     }
 
     fn add(&mut self, statement: Arc<Admitted>) -> Ticket {
         let ticket = self.phase.subscribe();
         self.tickets.insert(statement.digest(), ticket.clone());
+        self.bytes += statement.weight();
         self.statements.push(statement);
         ticket
     }
@@ -92,8 +106,9 @@ impl State {
             return ticket.clone();
         }
         self.waiting += 1;
+        self.waiting_bytes += statement.weight();
         match self.batches.back_mut() {
-            Some(last) if last.statements.len() < batch => last.add(statement),
+            Some(last) if !last.is_full(batch) => last.add(statement),
             _ => {
                 let mut next = Collecting::new();
                 let ticket = next.add(statement);
@@ -105,18 +120,28 @@ impl State {
 }
 
 impl Pool {
-    /// A pool in which at most `capacity` statements wait, in batches of at most `batch`.
-    pub fn new(capacity: usize, batch: usize, metrics: Arc<Metrics>) -> Self {
-        Self { capacity, batch, state: Mutex::default(), arrived: Notify::new(), metrics }
+    /// A pool within these limits.
+    pub fn new(limits: &Limits, metrics: Arc<Metrics>) -> Self {
+        Self {
+            capacity: limits.queue.get(),
+            capacity_bytes: limits.queue_mib.get().saturating_mul(1 << 20),
+            batch: limits.batch.get(),
+            state: Mutex::default(),
+            arrived: Notify::new(),
+            metrics,
+        }
     }
 
-    /// Adds statements, all or none. One that waits already, or is being sealed, shares its ticket.
+    /// Adds statements, all or none. One that waits already, or is being sealed, shares its ticket. An empty pool takes any number
+    /// of bytes, so that nothing is too large for ever.
     pub fn add(&self, statements: Vec<Arc<Admitted>>) -> Result<Vec<Ticket>, PoolError> {
         let mut state = self.lock();
         if state.closed {
             return Err(PoolError::Closed);
         }
-        if state.waiting + statements.len() > self.capacity {
+        let bytes: usize = statements.iter().map(|statement| statement.weight()).sum();
+        let too_large = state.waiting > 0 && state.waiting_bytes + bytes > self.capacity_bytes;
+        if too_large || state.waiting + statements.len() > self.capacity {
             return Err(PoolError::Full);
         }
         let tickets = statements.into_iter().map(|statement| state.add(statement, self.batch)).collect();
@@ -147,7 +172,7 @@ impl Pool {
         loop {
             {
                 let state = self.lock();
-                if state.closed || state.waiting >= self.batch {
+                if state.closed || state.batches.front().is_some_and(|first| first.is_full(self.batch)) {
                     return;
                 }
             }
@@ -160,6 +185,7 @@ impl Pool {
         let mut state = self.lock();
         let oldest = state.batches.pop_front()?;
         state.waiting -= oldest.statements.len();
+        state.waiting_bytes -= oldest.bytes;
         state.in_flight = oldest.tickets;
         self.count(&state);
         Some(Taken { statements: oldest.statements, phase: oldest.phase })

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::Limits;
-use crate::intake::{Admitted, Intake, Quota, QuotaExceeded, Refusal};
+use crate::intake::{Admitted, Intake, Quota, QuotaExceeded, Refusal, Shares};
 use crate::lookup::Lookup;
 use crate::metrics::{CodeLabel, Metrics, Word};
 use crate::objects::Objects;
@@ -66,7 +66,7 @@ pub struct Service {
 /// Why a submission as a whole is not answered with outcomes.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// Too much at once; nothing of the request was accepted, or it is not known to be durable. Repeat it.
+    /// Too much at once; the request was not accepted, or waits and is not durable yet. Repeat it.
     #[error("The service is at its limit.")]
     Overloaded,
     /// The service is stopping.
@@ -107,16 +107,17 @@ impl Service {
         let metrics = Arc::new(Metrics::default());
         let origin = key.verifier_key().name().as_str().to_owned();
         let tiles = Tiles::new(objects.clone());
-        let (publisher, head) = recover(&store, &objects, &tiles, key).await?;
-        let sealed_at = store.head().await?.sealed_at;
+        let sealing = store.for_sealing();
+        let (publisher, head) = recover(&sealing, &objects, &tiles, key).await?;
+        let sealed_at = sealing.head().await?.sealed_at;
         metrics.committed_size.set(head.size.get());
         metrics.published_size.set(head.size.get());
         let (published, published_reader) = watch::channel(head.size);
         let (healthy, healthy_reader) = watch::channel(true);
-        let pool = Arc::new(Pool::new(limits.queue.get(), limits.batch.get(), metrics.clone()));
+        let pool = Arc::new(Pool::new(&limits, metrics.clone()));
         let sequencer = Sequencer {
             pool: pool.clone(),
-            store: store.clone(),
+            store: sealing,
             commit_point,
             publisher,
             clock: clock.clone(),
@@ -153,11 +154,7 @@ impl Service {
     ) -> Result<Vec<Outcome>, SubmitError> {
         let deadline = Instant::now() + self.answer_timeout;
         let (progress, admitted) = self.admit(submissions).await?;
-        self.take_quota(&admitted)?;
-        let tickets = self.pool.add(admitted).map_err(|error| match error {
-            PoolError::Full => SubmitError::Overloaded,
-            PoolError::Closed => SubmitError::Stopping,
-        })?;
+        let tickets = self.enqueue(admitted)?;
         for ticket in tickets {
             wait(ticket, deadline).await?;
         }
@@ -208,13 +205,20 @@ impl Service {
         Ok((progress, admitted))
     }
 
-    fn take_quota(&self, admitted: &[Arc<Admitted>]) -> Result<(), QuotaExceeded> {
-        let mut counts = std::collections::BTreeMap::<KeyDigest, usize>::new();
-        for statement in admitted {
-            *counts.entry(statement.statement().kid()).or_default() += 1;
+    /// Hands all statements to the sequencer, or none. What is not taken costs no share.
+    fn enqueue(&self, admitted: Vec<Arc<Admitted>>) -> Result<Vec<Ticket>, SubmitError> {
+        let mut shares = Shares::new();
+        for statement in &admitted {
+            *shares.entry(statement.statement().kid()).or_default() += 1;
         }
-        let now = self.clock.now();
-        counts.into_iter().try_for_each(|(key, count)| self.quota.take(key, count, now))
+        self.quota.take(&shares, self.clock.now())?;
+        self.pool.add(admitted).map_err(|error| {
+            self.quota.give_back(&shares);
+            match error {
+                PoolError::Full => SubmitError::Overloaded,
+                PoolError::Closed => SubmitError::Stopping,
+            }
+        })
     }
 
     /// The outcome of a statement that is durable.

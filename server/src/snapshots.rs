@@ -18,7 +18,8 @@ use crate::store::StoreError;
 /// How often it is asked whether a snapshot is due.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 
-/// A snapshot is replaced when it is this old, in milliseconds: twice a day, so that a day never passes without one.
+/// A snapshot is replaced when it is this old, in milliseconds: twice a day, so that a day never passes without one. One from as far in
+/// the future is the work of a wrong clock, and is replaced too.
 const MAX_AGE_MS: u64 = 12 * 60 * 60 * 1000;
 
 /// Why a snapshot was not sealed.
@@ -63,7 +64,7 @@ pub async fn seal_if_due(service: &Service, key: &DeviceKey) -> Result<bool, Sna
     let state = service.revocation_state().await?;
     let now = service.now();
     let current = state.snapshot.is_some_and(|(index, as_of)| {
-        state.newest_revocation < Some(index) && now.get().saturating_sub(as_of.get()) < MAX_AGE_MS
+        state.newest_revocation < Some(index) && now.get().abs_diff(as_of.get()) < MAX_AGE_MS
     });
     if current {
         return Ok(false);

@@ -48,6 +48,10 @@ impl Init {
         Store::create(&data.database()).await.context("The database cannot be made")?.close().await;
         // Last: without it no other command accepts the directory.
         write(&data.config(), config.as_bytes())?;
+        // The names too: a key that is lost with the power cannot be made again.
+        fs::File::open(data.path())
+            .and_then(|directory| directory.sync_all())
+            .with_context(|| format!("The directory {} cannot be synced", data.path().display()))?;
         println!("{}", log.verifier_key());
         Ok(ExitCode::SUCCESS)
     }

@@ -23,7 +23,7 @@ use crate::config::{Config, LogFormat, Overrides, TlsFiles};
 use crate::data_dir::DataDir;
 use crate::http::{SecurityHeaders, router};
 use crate::keys;
-use crate::net::CountingAcceptor;
+use crate::net::{CountingAcceptor, SILENCE};
 use crate::objects::Objects;
 use crate::page::Page;
 use crate::sequencer::Stop;
@@ -165,7 +165,9 @@ async fn serve(
     let acceptor = CountingAcceptor::new(service.metrics(), config.limits.connections.get());
     let app = app.into_make_service();
     let first_request = config.limits.body_timeout();
-    let server = axum_server::from_tcp(listener).context("The socket cannot be used")?;
+    let mut server = axum_server::from_tcp(listener).context("The socket cannot be used")?;
+    // From one request to the end of the next one's header, however busily the bytes drip.
+    server.http_builder().http1().header_read_timeout(SILENCE);
     let server = server.handle(handle).first_request_timeout(first_request);
     Ok(match &config.tls {
         None => tokio::spawn(server.acceptor(acceptor).serve(app)),

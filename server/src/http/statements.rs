@@ -21,6 +21,8 @@ pub(super) async fn submit(
     let _place = app.submissions.take()?;
     let body = read_body(body, MAX_SUBMISSION_LEN, app.body_timeout).await?;
     let submissions = Submission::parse_all(&body).map_err(malformed)?;
+    // Not needed while the batch is sealed.
+    drop(body);
     let outcomes = app.service.submit(submissions).await?;
     Ok(([(CONTENT_TYPE, "application/cbor")], Outcome::encode_all(&outcomes)))
 }

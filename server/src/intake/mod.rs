@@ -18,12 +18,15 @@ use evidence::{
 
 use tlog::TreeSize;
 
-pub use quota::{Quota, QuotaExceeded};
+pub use quota::{Quota, QuotaExceeded, Shares};
 pub use refusal::Refusal;
 
 use crate::clock::Clock;
 use crate::store::index::KeyFacts;
 use crate::store::{Store, StoreError};
+
+/// What an admitted statement holds besides the bytes that were sent: the parsed form, tickets, places in tables.
+const OVERHEAD: usize = 1024;
 
 /// A statement that may be sealed: its signature was checked, and its key is enrolled. The only constructor is
 /// [`Intake::admit`].
@@ -48,6 +51,12 @@ impl Admitted {
     /// The personal facts that came with it, each committed to by the statement.
     pub fn disclosures(&self) -> &[Disclosure] {
         &self.disclosures
+    }
+
+    /// Bytes that it holds in memory, in good approximation.
+    pub fn weight(&self) -> usize {
+        let facts: usize = self.disclosures.iter().map(|disclosure| disclosure.to_bytes().len()).sum();
+        OVERHEAD + self.statement().bytes().len() + facts + size_of_val(self.blocks())
     }
 
     /// The block digests of a deposit, which lead to the root that it signs; empty for anything else.

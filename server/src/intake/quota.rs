@@ -1,8 +1,8 @@
 //! How many statements one key may have sealed in a minute, so that one broken recorder cannot fill the service.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use evidence::{KeyDigest, UnixMillis};
 
@@ -10,6 +10,9 @@ use evidence::{KeyDigest, UnixMillis};
 const MAX_KEYS: usize = 65_536;
 
 const MINUTE_MS: u64 = 60_000;
+
+/// How many statements of each key.
+pub type Shares = BTreeMap<KeyDigest, usize>;
 
 /// Refused: come back later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,29 +42,53 @@ impl Quota {
         Self { per_minute: u64::from(per_minute.get()), buckets: Mutex::default() }
     }
 
-    /// Takes `count` statements from the share of `key`, all or none.
-    pub fn take(&self, key: KeyDigest, count: usize, now: UnixMillis) -> Result<(), QuotaExceeded> {
-        let full = self.per_minute * 1000;
-        // A request larger than a minute's share could never pass; it takes the whole share instead.
-        let cost = u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(1000).min(full);
-        // A panic while the lock was held leaves the buckets as they were.
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Takes all of `shares`, or nothing.
+    pub fn take(&self, shares: &Shares, now: UnixMillis) -> Result<(), QuotaExceeded> {
+        let full = self.full();
+        let mut buckets = self.buckets();
         if buckets.len() >= MAX_KEYS {
             buckets.retain(|_, bucket| self.refilled(*bucket, now) < full);
         }
-        let bucket = buckets.entry(key).or_insert(Bucket { millis: full, at: now });
-        let available = self.refilled(*bucket, now);
-        if available < cost {
-            let missing = cost - available;
-            let wait_ms = (missing * MINUTE_MS).div_ceil(full);
-            return Err(QuotaExceeded { retry_after_s: wait_ms.div_ceil(1000).max(1) });
+        let mut taken = Vec::with_capacity(shares.len());
+        for (key, count) in shares {
+            let available = buckets.get(key).map_or(full, |bucket| self.refilled(*bucket, now));
+            let cost = self.cost(*count);
+            let Some(left) = available.checked_sub(cost) else {
+                let wait_ms = ((cost - available) * MINUTE_MS).div_ceil(full);
+                return Err(QuotaExceeded { retry_after_s: wait_ms.div_ceil(1000).max(1) });
+            };
+            taken.push((*key, Bucket { millis: left, at: now }));
         }
-        *bucket = Bucket { millis: available - cost, at: now };
+        buckets.extend(taken);
         Ok(())
     }
 
+    /// Undoes [`Quota::take`]: the service could not accept the statements.
+    pub fn give_back(&self, shares: &Shares) {
+        let mut buckets = self.buckets();
+        for (key, count) in shares {
+            if let Some(bucket) = buckets.get_mut(key) {
+                bucket.millis = (bucket.millis + self.cost(*count)).min(self.full());
+            }
+        }
+    }
+
+    fn full(&self) -> u64 {
+        self.per_minute * 1000
+    }
+
+    /// A request larger than a minute's share could never pass; it takes the whole share instead.
+    fn cost(&self, count: usize) -> u64 {
+        u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(1000).min(self.full())
+    }
+
+    fn buckets(&self) -> MutexGuard<'_, HashMap<KeyDigest, Bucket>> {
+        // invariant: no code panics while it holds the lock.
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn refilled(&self, bucket: Bucket, now: UnixMillis) -> u64 {
-        let full = self.per_minute * 1000;
+        let full = self.full();
         let elapsed = now.get().saturating_sub(bucket.at.get()).min(MINUTE_MS);
         (bucket.millis + elapsed * full / MINUTE_MS).min(full)
     }
@@ -75,30 +102,56 @@ mod tests {
         UnixMillis::saturating(millis)
     }
 
+    const ONE: KeyDigest = KeyDigest::from_bytes([1; 32]);
+    const TWO: KeyDigest = KeyDigest::from_bytes([2; 32]);
+
+    fn quota() -> Quota {
+        Quota::new(NonZeroU32::new(60).unwrap())
+    }
+
+    fn of(key: KeyDigest, count: usize) -> Shares {
+        Shares::from([(key, count)])
+    }
+
     #[test]
     fn a_share_is_spent_and_refills_and_is_not_shared() {
-        let quota = Quota::new(NonZeroU32::new(60).unwrap());
-        let (one, two) = (KeyDigest::from_bytes([1; 32]), KeyDigest::from_bytes([2; 32]));
-        assert_eq!(quota.take(one, 60, at(0)), Ok(()));
-        assert_eq!(quota.take(one, 2, at(500)), Err(QuotaExceeded { retry_after_s: 2 }));
-        assert_eq!(quota.take(two, 1, at(500)), Ok(()));
-        assert_eq!(quota.take(one, 2, at(2000)), Ok(()));
-        assert!(quota.take(one, 1, at(2000)).is_err());
+        let quota = quota();
+        assert_eq!(quota.take(&of(ONE, 60), at(0)), Ok(()));
+        assert_eq!(quota.take(&of(ONE, 2), at(500)), Err(QuotaExceeded { retry_after_s: 2 }));
+        assert_eq!(quota.take(&of(TWO, 1), at(500)), Ok(()));
+        assert_eq!(quota.take(&of(ONE, 2), at(2000)), Ok(()));
+        assert!(quota.take(&of(ONE, 1), at(2000)).is_err());
+    }
+
+    #[test]
+    fn one_key_beyond_its_share_costs_the_others_nothing() {
+        let quota = quota();
+        assert_eq!(quota.take(&of(TWO, 60), at(0)), Ok(()));
+        assert!(quota.take(&Shares::from([(ONE, 60), (TWO, 1)]), at(0)).is_err());
+        assert_eq!(quota.take(&of(ONE, 60), at(0)), Ok(()));
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_and_is_no_more_than_a_share() {
+        let quota = quota();
+        assert_eq!(quota.take(&of(ONE, 60), at(0)), Ok(()));
+        quota.give_back(&of(ONE, 60));
+        quota.give_back(&of(ONE, 60));
+        assert_eq!(quota.take(&of(ONE, 60), at(0)), Ok(()));
+        assert!(quota.take(&of(ONE, 1), at(0)).is_err());
     }
 
     #[test]
     fn a_clock_that_goes_back_gives_nothing_away() {
-        let quota = Quota::new(NonZeroU32::new(60).unwrap());
-        let key = KeyDigest::from_bytes([1; 32]);
-        assert_eq!(quota.take(key, 60, at(100_000)), Ok(()));
-        assert!(quota.take(key, 1, at(0)).is_err());
+        let quota = quota();
+        assert_eq!(quota.take(&of(ONE, 60), at(100_000)), Ok(()));
+        assert!(quota.take(&of(ONE, 1), at(0)).is_err());
     }
 
     #[test]
     fn a_request_beyond_the_share_takes_all_of_it() {
-        let quota = Quota::new(NonZeroU32::new(60).unwrap());
-        let key = KeyDigest::from_bytes([1; 32]);
-        assert_eq!(quota.take(key, 1000, at(0)), Ok(()));
-        assert!(quota.take(key, 1, at(0)).is_err());
+        let quota = quota();
+        assert_eq!(quota.take(&of(ONE, 1000), at(0)), Ok(()));
+        assert!(quota.take(&of(ONE, 1), at(0)).is_err());
     }
 }

@@ -48,7 +48,7 @@ pub struct RevocationState {
     pub revoked: Vec<KeyDigest>,
     /// Position of the newest revocation.
     pub newest_revocation: Option<LeafIndex>,
-    /// Position and time of the newest snapshot.
+    /// Position and time of the snapshot that was sealed last. By position, because a registrar's clock may have been wrong once.
     pub snapshot: Option<(LeafIndex, UnixMillis)>,
 }
 
@@ -117,13 +117,12 @@ impl Store {
         Ok(Some(KeyFacts { key, enrolments, revocations }))
     }
 
-    /// Position of the newest registry snapshot within the first `size` entries.
+    /// Position of the registry snapshot that was sealed last within the first `size` entries.
     pub async fn newest_snapshot(&self, size: TreeSize) -> Result<Option<LeafIndex>, StoreError> {
-        let row =
-            sqlx::query("SELECT idx FROM snapshots WHERE idx < ? ORDER BY as_of DESC, idx DESC LIMIT 1")
-                .bind(to_column(size.get())?)
-                .fetch_optional(&self.readers)
-                .await?;
+        let row = sqlx::query("SELECT idx FROM snapshots WHERE idx < ? ORDER BY idx DESC LIMIT 1")
+            .bind(to_column(size.get())?)
+            .fetch_optional(&self.readers)
+            .await?;
         row.as_ref().map(read_index).transpose()
     }
 
@@ -137,7 +136,7 @@ impl Store {
             state.revoked.push(KeyDigest::from_bytes(fixed(row.try_get("kid")?, "A key digest")?));
             state.newest_revocation = state.newest_revocation.max(Some(read_index(row)?));
         }
-        let newest = sqlx::query("SELECT idx, as_of FROM snapshots ORDER BY as_of DESC, idx DESC LIMIT 1")
+        let newest = sqlx::query("SELECT idx, as_of FROM snapshots ORDER BY idx DESC LIMIT 1")
             .fetch_optional(&self.readers)
             .await?;
         state.snapshot = newest

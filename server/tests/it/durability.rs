@@ -58,6 +58,7 @@ async fn a_failed_write_to_the_object_store_is_repeated_until_it_succeeds() {
             let outcome = running.seal_one(start.clone()).await;
             assert_eq!(objects.failed.load(Ordering::SeqCst), 1, "{fault:?} {nth}");
             world.assert_receipt(&start.statement, &outcome);
+            assert_eq!(objects.doubtful(), Vec::<String>::new(), "{fault:?} {nth}: a receipt rests on it");
             assert!(running.service.is_ready());
             running.stop().await;
             world.assert_sound().await;

@@ -1,5 +1,6 @@
 //! Storage that fails: without persisting, or although it persisted.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -67,6 +68,8 @@ pub(crate) struct FaultyObjects {
     repeat: AtomicI64,
     fault: Mutex<Fault>,
     pub(crate) failed: AtomicUsize,
+    /// Objects that are there, and of which the store never said that they are durable: a power failure may take them.
+    doubtful: Mutex<BTreeSet<String>>,
 }
 
 impl FaultyObjects {
@@ -77,6 +80,7 @@ impl FaultyObjects {
             repeat: AtomicI64::new(0),
             fault: Mutex::new(Fault::Lost),
             failed: AtomicUsize::new(0),
+            doubtful: Mutex::default(),
         })
     }
 
@@ -85,6 +89,10 @@ impl FaultyObjects {
         *self.fault.lock().unwrap() = fault;
         self.repeat.store(repeat, Ordering::SeqCst);
         self.countdown.store(nth, Ordering::SeqCst);
+    }
+
+    pub(crate) fn doubtful(&self) -> Vec<String> {
+        self.doubtful.lock().unwrap().iter().cloned().collect()
     }
 
     fn due(&self) -> Option<Fault> {
@@ -117,6 +125,12 @@ impl ObjectStore for FaultyObjects {
         let written = match fault {
             Some(Fault::Lost) => None,
             Some(Fault::Kept) | None => Some(self.inner.put_opts(location, payload, opts).await),
+        };
+        let mut doubtful = self.doubtful.lock().unwrap();
+        match (fault, &written) {
+            (None, Some(Ok(_))) => doubtful.remove(location.as_ref()),
+            (Some(Fault::Kept), _) => doubtful.insert(location.to_string()),
+            _ => false,
         };
         match (fault, written) {
             (None, Some(result)) => result,

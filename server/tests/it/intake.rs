@@ -1,5 +1,7 @@
 //! What is sealed, what is refused, and what happens twice.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use evidence::statement::Role;
 use evidence::{
@@ -7,6 +9,9 @@ use evidence::{
     parse_registry_section,
 };
 
+use jianzhen_server::objects::Objects;
+
+use super::faults::{Fault, FaultyObjects};
 use super::support::{Device, NOW_MS, World, content, problem_code, refusal_code};
 
 #[tokio::test]
@@ -242,6 +247,55 @@ async fn an_overloaded_service_promises_nothing() {
     assert_eq!(running.service.published().get(), 2);
 }
 
+/// A deposit has up to 4 MiB of block digests: a queue that counted statements only could hold any amount of memory.
+#[tokio::test]
+async fn what_waits_is_bounded_in_bytes() {
+    let mut world = World::new().await;
+    world.limits.queue_mib = 1.try_into().unwrap();
+    let objects = FaultyObjects::new(&world.data.objects());
+    let store = world.store().await;
+    let running = world.start_with(store.clone(), Arc::new(store), Objects::new(objects.clone())).await;
+    let device = world.with_device(&running).await;
+    objects.arm(0, i64::MAX, Fault::Lost);
+    // Durable and not published: the sequencer takes no other batch.
+    assert_eq!(running.seal_one(Submission::of(device.start(1))).await, Outcome::Pending);
+    let large = |id: u8| device.large_deposit(id, 20_000);
+    // The first alone fits, the second would make it more than 1 MiB.
+    for id in [2, 3] {
+        let (status, answer) = running.submit(&[large(id)]).await;
+        assert_eq!((status, problem_code(&answer).as_str()), (StatusCode::SERVICE_UNAVAILABLE, "overloaded"));
+    }
+    let (_, _, metrics) = running.get("/metrics").await;
+    let metrics = String::from_utf8(metrics.to_vec()).unwrap();
+    assert!(metrics.contains("jianzhen_statements_waiting 1\n"), "{metrics}");
+}
+
+/// What is larger than the whole queue is no reason to refuse it for ever.
+#[tokio::test]
+async fn an_empty_queue_takes_any_submission() {
+    let mut world = World::new().await;
+    world.limits.queue_mib = 1.try_into().unwrap();
+    let running = world.start().await;
+    let device = world.with_device(&running).await;
+    let deposit = device.large_deposit(1, 100_000);
+    world.assert_receipt(&deposit.statement, &running.seal_one(deposit.clone()).await);
+}
+
+#[tokio::test]
+async fn what_an_overloaded_service_did_not_take_costs_no_share() {
+    let mut world = World::new().await;
+    world.limits.queue = 1.try_into().unwrap();
+    world.limits.statements_per_minute = 2.try_into().unwrap();
+    let running = world.start().await;
+    let device = world.with_device(&running).await;
+    for _ in 0..3 {
+        let (status, answer) =
+            running.submit(&[Submission::of(device.start(1)), Submission::of(device.start(2))]).await;
+        assert_eq!((status, problem_code(&answer).as_str()), (StatusCode::SERVICE_UNAVAILABLE, "overloaded"));
+    }
+    running.seal_one(Submission::of(device.start(1))).await;
+}
+
 #[tokio::test]
 async fn a_key_beyond_its_share_comes_back_later() {
     let mut world = World::new().await;
@@ -311,4 +365,25 @@ async fn snapshots_are_sealed_when_due() {
     assert!(seal_if_due().await.unwrap());
     assert!(!seal_if_due().await.unwrap());
     world.assert_sound().await;
+}
+
+/// A snapshot of the year 2099 must neither count as fresh for decades, nor make every later one look old.
+#[tokio::test]
+async fn a_clock_that_was_wrong_once_does_not_spoil_the_snapshots() {
+    let world = World::new().await;
+    let running = world.start().await;
+    let seal_if_due = || jianzhen_server::snapshots::seal_if_due(&running.service, &world.registrar);
+    world.clock.set(NOW_MS + 73 * 365 * 24 * 60 * 60 * 1000);
+    assert!(seal_if_due().await.unwrap());
+    world.clock.set(NOW_MS);
+    assert!(seal_if_due().await.unwrap());
+    assert!(!seal_if_due().await.unwrap());
+    let device = world.with_device(&running).await;
+    running.seal_one(Submission::of(world.revoke(device.key.digest(), NOW_MS))).await;
+    assert!(seal_if_due().await.unwrap());
+    assert!(!seal_if_due().await.unwrap());
+    let (_, _, body) = running.get(&format!("/api/v1/enrolments/{}", device.key.digest())).await;
+    let registry = parse_registry_section(&body).unwrap();
+    let Payload::Registry(newest) = registry.last().unwrap().0.statement.payload() else { panic!() };
+    assert_eq!(newest.revoked, [device.key.digest()]);
 }

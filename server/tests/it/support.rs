@@ -393,6 +393,28 @@ impl Device {
         };
         Submission { statement: self.sign(&Payload::Deposit(deposit)), disclosures: vec![depositor], blocks }
     }
+
+    /// The deposit of a file of `blocks` MiB that nobody has to read.
+    pub(crate) fn large_deposit(&self, id: u8, blocks: u64) -> Submission {
+        let length = blocks << 20;
+        let block = Digest::of(&[id]);
+        let blocks = vec![block; usize::try_from(blocks).unwrap()];
+        let deposit = statement::Deposit {
+            recording: RecordingId::from_bytes([id; 16]),
+            enrolment: self.enrolment,
+            deposited_at: UnixMillis::saturating(NOW_MS),
+            length,
+            digest: block,
+            root: segments_root(statement::Deposit::blocks(length).zip(&blocks)),
+            head: block,
+            media_type: "video/mp4".to_owned(),
+            captured_at: None,
+            depositor: None,
+            position: None,
+        };
+        let statement = self.sign(&Payload::Deposit(deposit));
+        Submission { statement, disclosures: Vec::new(), blocks }
+    }
 }
 
 pub(crate) fn problem_code(body: &[u8]) -> String {
