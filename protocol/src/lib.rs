@@ -18,7 +18,7 @@
 //! Byte counts are `u64` here and JavaScript numbers on the way. No file is longer than 2^53 − 1 bytes
 //! (`docs/spec/statement.md`, "Limits"), so they are exact; a greater one is an error, never rounded.
 
-pub use evidence::{EVIDENCE_MAGIC, report};
+pub use evidence::{Digest, EVIDENCE_MAGIC, MAX_TRUST_LEN, report};
 
 /// What of a statement a report repeats.
 pub mod statement {
@@ -50,8 +50,9 @@ pub enum Command {
         /// Evidence files (`File` each) that were supplied with it; with none the worker asks the server.
         #[serde(with = "serde_wasm_bindgen::preserve")]
         evidence: js_sys::Array,
-        /// The trust file, if another worker has loaded it already: a worker that starts after the network has gone
-        /// cannot, and all files of one page should be judged by one trust file.
+        /// The trust file to judge by: the user's choice, or the operator's as another worker has loaded it (a worker
+        /// that starts after the network has gone cannot, and all files of one page should be judged by one). With
+        /// none the worker loads the operator's.
         trust: Option<String>,
     },
     /// Stop the running verification.

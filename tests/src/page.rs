@@ -209,3 +209,28 @@ pub async fn switch_language(browser: &WebDriver, language: &str) -> Result<()> 
     browser.find(By::Css(format!("[data-language={language}]"))).await?.click().await?;
     wait_for_element(browser, &format!("html[lang^={language}]")).await
 }
+
+/// Puts a trust file in place of the operator's, and waits until the page has taken or refused it.
+pub async fn choose_trust(browser: &WebDriver, file: &Path) -> Result<()> {
+    // Closed details hold no element that ChromeDriver can use.
+    browser.execute("document.querySelector('details.trust').open = true", vec![]).await?;
+    browser.find(By::Css("#trust")).await?.send_keys(utf8(file)).await?;
+    wait_for_element(browser, "[data-action=restore-trust], .trust .refused:not(:empty)").await
+}
+
+/// Goes back to the operator's trust file.
+pub async fn restore_trust(browser: &WebDriver) -> Result<()> {
+    browser.find(By::Css("[data-action=restore-trust]")).await?.click().await?;
+    Ok(())
+}
+
+/// Demands that the page has refused what was given as a trust file.
+pub async fn trust_refused(browser: &WebDriver) -> Result<()> {
+    wait_for_element(browser, ".trust .refused:not(:empty)").await
+}
+
+/// The digest of the trust file in use, as the page shows it.
+pub async fn trust_digest(browser: &WebDriver) -> Result<String> {
+    let shown = browser.find(By::Css("[data-trust-digest]")).await?.prop("textContent").await?;
+    Ok(shown.unwrap_or_default())
+}

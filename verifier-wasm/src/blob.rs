@@ -100,13 +100,19 @@ impl BlobReader {
     /// Asks the browser for the file once more, at its end: it refuses if the file was written to since it was
     /// opened, also when that happened behind the bytes already read.
     ///
+    /// A file without bytes is asked for as a whole, since browsers also give the length 0 to a file that they cannot
+    /// find or may not open: only reading tells.
+    ///
     /// # Errors
     ///
-    /// If the file has changed.
+    /// If the file has changed, or never could be read.
     pub async fn confirm_unchanged(&self) -> Result<(), ReadError> {
         match self.length.checked_sub(1) {
             Some(last) => self.read(last, 1).await.map(drop),
-            None => Ok(()),
+            None => {
+                let whole = PendingRead { promise: self.blob.array_buffer(), length: 0 };
+                self.finish(whole).await.map(drop)
+            }
         }
     }
 

@@ -51,10 +51,7 @@ pub fn serve() {
         let (scope, outbox, trust) = (scope.clone(), outbox.clone(), trust.clone());
         Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
             match protocol::from_js::<Command>(message.data()) {
-                Ok(Command::Verify { file, evidence, trust: known }) => {
-                    if let Some(known) = known {
-                        trust.adopt(&known);
-                    }
+                Ok(Command::Verify { file, evidence, trust: given }) => {
                     let cancelled = CancelFlag::default();
                     if running.borrow_mut().replace(cancelled.clone()).is_some() {
                         panic!("a worker verifies one file at a time");
@@ -67,7 +64,7 @@ pub fn serve() {
                     };
                     let running = running.clone();
                     spawn_local(async move {
-                        let report = session.verify(&file, &evidence).await;
+                        let report = session.verify(&file, &evidence, given.as_deref()).await;
                         running.borrow_mut().take();
                         session.outbox.post(&finished(report));
                     });
@@ -88,7 +85,7 @@ pub fn serve() {
     // A file that is verified after the network has gone needs the trust file from before; whether that works
     // now is of interest only then.
     spawn_local(async move {
-        let loaded = trust.load().await.ok();
+        let loaded = trust.load(None).await.ok();
         if let Some(text) = loaded.and_then(|trust| String::from_utf8(trust.bytes().to_vec()).ok()) {
             outbox.post(&Event::Prepared { trust: text });
         }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use evidence::report::{ErrorCode, FileFacts, Report, TrustFacts};
-use evidence::{EvidenceFile, EvidenceFileError, Examination, Step, UnixMillis};
+use evidence::{EvidenceFile, EvidenceFileError, Examination, Step};
 use js_sys::Array;
 use protocol::{Phase, Progress};
 use wasm_bindgen::JsCast as _;
@@ -62,19 +62,27 @@ impl Monitor for PhaseMonitor<'_> {
 }
 
 impl Session {
-    /// Verifies `file` with the supplied evidence files, or with what the server holds if there are none.
-    pub async fn verify(&self, file: &File, supplied: &Array) -> Report {
+    /// Verifies `file` with the supplied evidence files, or with what the server holds if there are none; by the trust
+    /// file given, or by the operator's.
+    pub async fn verify(&self, file: &File, supplied: &Array, trust: Option<&str>) -> Report {
         let reader = BlobReader::new(Blob::from(file.clone()));
-        self.run(&reader, supplied).await.unwrap_or_else(|code| not_completed(reader.length(), code))
+        self.run(&reader, supplied, trust).await.unwrap_or_else(|code| not_completed(reader.length(), code))
     }
 
-    async fn run(&self, reader: &BlobReader, supplied: &Array) -> Result<Report, ErrorCode> {
-        let trust = self.trust.load().await?;
+    async fn run(
+        &self,
+        reader: &BlobReader,
+        supplied: &Array,
+        trust: Option<&str>,
+    ) -> Result<Report, ErrorCode> {
+        let trust = self.trust.load(trust).await?;
+        if reader.length() == 0 {
+            reader.confirm_unchanged().await.map_err(|error| ErrorCode::from(&error))?;
+        }
         let evidence = read_supplied(supplied).await?;
         let finding = self.monitor(Phase::Finding);
         let boundaries = container::boundaries(reader, &finding).await.map_err(|error| code_of(&error))?;
-        let now = now();
-        let mut examination = Examination::new(reader.length(), boundaries, evidence, trust, now);
+        let mut examination = Examination::new(reader.length(), boundaries, evidence, trust);
         // What is hashed before the evidence is known serves to find it.
         let mut phase = Phase::Finding;
         loop {
@@ -140,9 +148,4 @@ async fn read_supplied(supplied: &Array) -> Result<Vec<EvidenceFile>, ErrorCode>
         })?);
     }
     Ok(files)
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole milliseconds since 1970")]
-fn now() -> UnixMillis {
-    UnixMillis::saturating(js_sys::Date::now() as u64)
 }

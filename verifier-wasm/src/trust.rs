@@ -25,20 +25,16 @@ impl TrustLoader {
         Self { scope, loaded: Rc::default() }
     }
 
-    /// Takes the trust file that another worker has loaded, in place of its own or of none. What is no trust file is
-    /// ignored; [`load`](Self::load) will say so.
-    pub fn adopt(&self, text: &str) {
-        if let Ok(trust) = TrustFile::parse(text.as_bytes()) {
-            *self.loaded.borrow_mut() = Some(trust);
-        }
-    }
-
-    /// The trust file, from memory or from the server.
+    /// The trust file to judge by: the one `given`, which then is the only one that counts, else the operator's, from
+    /// memory or from the server.
     ///
     /// # Errors
     ///
     /// `trust-unavailable` if there is none, `trust-unreadable` if it is not what the specification says.
-    pub async fn load(&self) -> Result<TrustFile, ErrorCode> {
+    pub async fn load(&self, given: Option<&str>) -> Result<TrustFile, ErrorCode> {
+        if let Some(text) = given {
+            return TrustFile::parse(text.as_bytes()).map_err(|_| ErrorCode::TrustUnreadable);
+        }
         if let Some(trust) = self.loaded.borrow().clone() {
             return Ok(trust);
         }

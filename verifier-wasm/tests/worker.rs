@@ -13,6 +13,7 @@ use protocol::{Command, Event, Phase, Progress};
 use verifier_wasm::blob::{BlobReader, ReadError};
 use verifier_wasm::container::boundaries;
 use verifier_wasm::hashing::{HashingError, Monitor, hash_ranges};
+use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{Blob, File};
 
@@ -129,6 +130,26 @@ async fn a_file_that_is_shorter_than_its_ranges_has_changed() {
     assert_eq!(ErrorCode::from(&ReadError::Changed(String::new())), ErrorCode::ChangedWhileReading);
 }
 
+/// A file that is `size` bytes long by the browser's word; reading it as a whole does what `read` says.
+fn pretended(size: u32, read: &str) -> Blob {
+    let body = format!("return {{ size: {size}, arrayBuffer: () => {read} }}");
+    js_sys::Function::new_no_args(&body).call0(&JsValue::NULL).unwrap().unchecked_into()
+}
+
+/// Browsers give the length 0 also to what they cannot find.
+#[wasm_bindgen_test]
+async fn a_file_without_bytes_is_empty_only_if_it_can_be_read() {
+    assert_eq!(BlobReader::new(blob(b"")).confirm_unchanged().await, Ok(()));
+
+    let gone = "Promise.reject(new DOMException('gone', 'NotFoundError'))";
+    let ended = BlobReader::new(pretended(0, gone)).confirm_unchanged().await;
+    assert_eq!(ended, Err(ReadError::Unreadable("NotFoundError".to_owned())));
+
+    let written = "Promise.resolve(new ArrayBuffer(5))";
+    let ended = BlobReader::new(pretended(0, written)).confirm_unchanged().await;
+    assert!(matches!(ended, Err(ReadError::Changed(_))), "{ended:?}");
+}
+
 #[wasm_bindgen_test]
 async fn fragments_of_a_real_video_tile_it() {
     let video = include_bytes!("../../samples/patrol.mp4");
@@ -141,6 +162,29 @@ async fn fragments_of_a_real_video_tile_it() {
         end = fragment.end();
     }
     assert_eq!(end, reader.length());
+}
+
+#[wasm_bindgen_test]
+async fn fragments_after_a_damaged_header_are_found_again() {
+    let mut video = include_bytes!("../../samples/patrol.mp4").to_vec();
+    let whole = boundaries(&BlobReader::new(blob(&video)), &Watch::default()).await.unwrap();
+    video[3] ^= 1;
+    let watch = Watch::default();
+    let found = boundaries(&BlobReader::new(blob(&video)), &watch).await.unwrap();
+    assert_eq!(found[2..], whole[1..], "the first one is damaged, and in two parts");
+    assert_eq!(watch.last.get(), (video.len() as u64, video.len() as u64));
+}
+
+#[wasm_bindgen_test]
+async fn a_search_of_a_large_damaged_file_shows_progress_and_can_be_cancelled() {
+    // A box whose size was lost, and nothing but noise behind it.
+    let noise = blob(&vec![0xff; 16 << 20]);
+    let file = joined(&[&blob(b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\0free"), &repeated(&noise, 64)]);
+    let reader = BlobReader::new(file);
+    let watch = Watch { cancel_after: Some(20), ..Watch::default() };
+    assert_eq!(boundaries(&reader, &watch).await, Err(HashingError::Cancelled));
+    let (done, total) = watch.last.get();
+    assert!(done > 10 * MIB && done < 30 * MIB && total == GIB + 24, "{done} of {total}");
 }
 
 #[wasm_bindgen_test]

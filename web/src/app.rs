@@ -10,6 +10,7 @@ use crate::view::card::CaseCard;
 use crate::view::drop_zone::DropZone;
 use crate::view::limits::Limits;
 use crate::view::status::Announcer;
+use crate::view::trust::TrustPanel;
 
 /// The page.
 #[component]
@@ -31,7 +32,7 @@ fn Page() -> impl IntoView {
     // The scripts of tests, and of people who embed the page, wait for this.
     Effect::new(move |_| {
         if let Some(body) = document().body() {
-            drop(body.set_attribute("data-ready", &desk.is_prepared.get().to_string()));
+            drop(body.set_attribute("data-ready", &desk.operators_trust.with(Option::is_some).to_string()));
         }
     });
     let has_cases = move || desk.cases.with(|cases| !cases.is_empty());
@@ -58,6 +59,7 @@ fn Page() -> impl IntoView {
                 </For>
             </section>
             <Limits />
+            <TrustPanel />
         </main>
         <footer class="colophon">
             <p>{t!(i18n, app.build)} " " <code>{protocol::BUILD_ID}</code></p>

@@ -54,6 +54,8 @@ pub(crate) struct Outcome {
     pub(crate) report: Report,
     /// The report as the command line prints it.
     pub(crate) json: String,
+    /// The name of the trust file that the user had put in place of the operator's.
+    pub(crate) own_trust: Option<String>,
     /// When the page learned it, in milliseconds since 1970. Not part of the report, which depends on no clock.
     pub(crate) at: u64,
 }
@@ -119,11 +121,10 @@ impl Case {
         let has_file = self.file.with_value(Option::is_some);
         has_file
             && self.outcome.with(|outcome| {
-                outcome.as_ref().is_some_and(|outcome| {
-                    matches!(
-                        outcome.report.verdict,
-                        Verdict::NotCompleted | Verdict::NotDeposited | Verdict::EvidenceInvalid
-                    )
+                outcome.as_ref().is_some_and(|outcome| match outcome.report.verdict {
+                    Verdict::NotDeposited | Verdict::EvidenceInvalid => true,
+                    Verdict::NotCompleted => !outcome.error().is_some_and(is_about_the_file),
+                    Verdict::Consistent | Verdict::Excerpt | Verdict::Inconsistent => false,
                 })
             })
     }
@@ -132,6 +133,19 @@ impl Case {
     pub(crate) fn can_retry(self) -> bool {
         self.file.with_value(Option::is_some) && self.stage.get() == Stage::Done
     }
+}
+
+/// Whether the file itself stood in the way, so that no evidence helps.
+fn is_about_the_file(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::EmptyFile
+            | ErrorCode::Directory
+            | ErrorCode::Unreadable
+            | ErrorCode::ChangedWhileReading
+            | ErrorCode::BrowserUnsupported
+            | ErrorCode::TooManyFiles
+    )
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a file's size is an integer")]

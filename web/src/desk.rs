@@ -14,6 +14,7 @@ use crate::intake::{Handover, Sorted};
 use crate::meter::Meter;
 use crate::pairing;
 use crate::pool::{Job, JobEvent, Pool};
+use crate::trust::TrustText;
 
 /// More at once is a slip of the hand, and would fill the page.
 const MAX_FILES_AT_ONCE: usize = 100;
@@ -27,8 +28,10 @@ pub(crate) struct Desk {
     pub(crate) cases: RwSignal<Vec<Case>>,
     /// Evidence files that came before their video.
     pub(crate) waiting_evidence: RwSignal<Vec<File>, LocalStorage>,
-    /// Whether the network is not needed any more, except to look evidence up.
-    pub(crate) is_prepared: RwSignal<bool>,
+    /// The operator's trust file. Once it is there the network is not needed any more, except to look evidence up.
+    pub(crate) operators_trust: RwSignal<Option<Arc<TrustText>>>,
+    /// The trust file that the user put in its place; verifications that begin from now on use it.
+    pub(crate) chosen_trust: RwSignal<Option<Arc<TrustText>>>,
     pool: StoredValue<Pool, LocalStorage>,
     next: StoredValue<u32>,
 }
@@ -36,12 +39,14 @@ pub(crate) struct Desk {
 impl Desk {
     /// An empty desk, with a first worker getting ready.
     pub(crate) fn new() -> Self {
-        let is_prepared = RwSignal::new(false);
+        let operators_trust = RwSignal::new(None);
+        let prepared = move |text| operators_trust.set(Some(Arc::new(TrustText { name: None, text })));
         Self {
             cases: RwSignal::new(Vec::new()),
             waiting_evidence: RwSignal::new_local(Vec::new()),
-            is_prepared,
-            pool: StoredValue::new_local(Pool::new(processors(), Rc::new(move || is_prepared.set(true)))),
+            operators_trust,
+            chosen_trust: RwSignal::new(None),
+            pool: StoredValue::new_local(Pool::new(processors(), Rc::new(prepared))),
             next: StoredValue::new(0),
         }
     }
@@ -146,7 +151,7 @@ impl Desk {
     /// Shows what cannot even be begun.
     fn refuse(self, name: String, code: ErrorCode) {
         let case = self.add(name, None, Vec::new());
-        conclude(case, not_completed(0, code), None);
+        conclude(case, not_completed(0, code), None, None);
     }
 
     fn start(self, case: Case) {
@@ -163,6 +168,8 @@ impl Desk {
             let this_job = this_job.clone();
             move || this_job.borrow().is_none() || case.job.get_value() == *this_job.borrow()
         };
+        let chosen = self.chosen_trust.get_untracked();
+        let own_trust = chosen.as_ref().and_then(|chosen| chosen.name.clone());
         let listener = move |event: JobEvent| {
             if !is_current() {
                 return;
@@ -173,15 +180,23 @@ impl Desk {
                     case.stage.set(progress.phase.into());
                     case.reading.set(Some(reading));
                 }
-                JobEvent::Finished { report, json } => conclude(case, *report, Some(json)),
+                JobEvent::Finished { report, json } => {
+                    conclude(case, *report, Some(json), own_trust.clone());
+                }
                 JobEvent::Failed(code) => {
-                    conclude(case, not_completed(case.length.unwrap_or_default(), code), None);
+                    conclude(
+                        case,
+                        not_completed(case.length.unwrap_or_default(), code),
+                        None,
+                        own_trust.clone(),
+                    );
                 }
             }
         };
         let evidence = case.evidence.get_value();
-        let job =
-            self.pool.with_value(|pool| pool.submit(Job { file, evidence, listener: Rc::new(listener) }));
+        let trust = chosen.map(|chosen| chosen.text.clone());
+        let job = Job { file, evidence, trust, listener: Rc::new(listener) };
+        let job = self.pool.with_value(|pool| pool.submit(job));
         *this_job.borrow_mut() = Some(job);
         case.job.set_value(Some(job));
     }
@@ -196,7 +211,7 @@ fn not_completed(length: u64, code: ErrorCode) -> Report {
     )
 }
 
-fn conclude(case: Case, report: Report, json: Option<String>) {
+fn conclude(case: Case, report: Report, json: Option<String>, own_trust: Option<String>) {
     // Without a worker there is nobody else to write the report: the browser does.
     let json = json.unwrap_or_else(|| {
         let value = protocol::to_js(&report).ok();
@@ -205,7 +220,7 @@ fn conclude(case: Case, report: Report, json: Option<String>) {
     });
     case.reading.set(None);
     case.job.set_value(None);
-    case.outcome.set(Some(Arc::new(Outcome { report, json, at: now_wall() })));
+    case.outcome.set(Some(Arc::new(Outcome { report, json, own_trust, at: now_wall() })));
     case.stage.set(Stage::Done);
 }
 

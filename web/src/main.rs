@@ -2,7 +2,7 @@
 //!
 //! | module | owns |
 //! | --- | --- |
-//! | [`intake`], [`pairing`] | what was picked or dropped; which evidence goes with which file |
+//! | [`intake`], [`pairing`], [`trust`] | what was picked or dropped; which evidence goes with which file; the user's trust file |
 //! | [`desk`], [`case`] | the files on the page and their state |
 //! | [`pool`] | the workers |
 //! | [`meter`], [`mod@format`] | speed and time left; numbers and times as text |
@@ -22,6 +22,7 @@ mod meter;
 mod pairing;
 mod pool;
 mod print;
+mod trust;
 mod view;
 mod words;
 

@@ -121,6 +121,7 @@ fn deposits_of_real_videos(world: &World) -> Result<()> {
         let sealed = world.stack.deposit(&file)?;
         let card = world.verify(&world.stack, Given { file: &sealed.file, evidence: None })?;
         expect(&card, "consistent").with_context(|| file.display().to_string())?;
+        ensure!(card.text.contains("存证文件完全一致"), "it is called a recording:\n{}", card.text);
         let middle = std::fs::metadata(&file)?.len() / 2;
         let altered = video::flipped(&file, "altered-deposit", middle)?;
         // A deposit of fewer blocks than the lookup needs may not be found without its evidence file.
@@ -134,6 +135,7 @@ fn deposits_of_real_videos(world: &World) -> Result<()> {
         let blocks = std::fs::metadata(&file)?.len().div_ceil(1 << 20);
         if blocks >= 3 {
             expect(&card, "inconsistent")?;
+            ensure!(card.text.contains("存证文件相对应"), "it is called a recording:\n{}", card.text);
             ensure!(card.mismatched_segments() == [middle >> 20], "{:?}", card.mismatches);
         }
     }

@@ -11,6 +11,7 @@ mod consistent;
 mod hostile_server;
 mod large;
 mod screens;
+mod trust;
 mod world;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ fn trials(world: Option<&Arc<World>>) -> Vec<Trial> {
         hostile_server::CASES,
         large::CASES,
         screens::CASES,
+        trust::CASES,
     ]
     .concat();
     cases

@@ -42,6 +42,8 @@ pub(crate) struct Job {
     pub(crate) file: File,
     /// Evidence files that were supplied with it.
     pub(crate) evidence: Vec<File>,
+    /// The trust file to judge by, if it is not the operator's.
+    pub(crate) trust: Option<String>,
     /// Who wants to know.
     pub(crate) listener: Rc<dyn Fn(JobEvent)>,
 }
@@ -50,8 +52,8 @@ pub(crate) struct Job {
 #[derive(Clone)]
 pub(crate) struct Pool {
     inner: Rc<RefCell<Inner>>,
-    /// Called when a worker no longer needs the network.
-    prepared: Rc<dyn Fn()>,
+    /// Called with the operator's trust file, once there is one: from then on no worker needs the network.
+    prepared: Rc<dyn Fn(String)>,
 }
 
 struct Inner {
@@ -59,7 +61,7 @@ struct Inner {
     workers: BTreeMap<WorkerId, Running>,
     jobs: BTreeMap<JobId, Job>,
     next_job: u32,
-    /// The trust file that the first worker loaded; every later one judges by the same.
+    /// The operator's trust file, as the first worker loaded it; every later one judges by the same.
     trust: Option<String>,
 }
 
@@ -73,8 +75,8 @@ struct Running {
 impl Pool {
     /// A pool of at most `limit` workers, of which one starts at once.
     ///
-    /// `prepared` is called once a worker can do without the network.
-    pub(crate) fn new(limit: usize, prepared: Rc<dyn Fn()>) -> Self {
+    /// `prepared` is called once with the operator's trust file; from then on no worker needs the network.
+    pub(crate) fn new(limit: usize, prepared: Rc<dyn Fn(String)>) -> Self {
         let inner = Rc::new(RefCell::new(Inner {
             schedule: Schedule::new(limit),
             workers: BTreeMap::new(),
@@ -186,8 +188,15 @@ impl Pool {
                 self.perform(actions);
             }
             Ok(Event::Prepared { trust }) => {
-                self.inner.borrow_mut().trust.get_or_insert(trust);
-                (self.prepared)();
+                let is_first = {
+                    let known = &mut self.inner.borrow_mut().trust;
+                    let is_first = known.is_none();
+                    known.get_or_insert_with(|| trust.clone());
+                    is_first
+                };
+                if is_first {
+                    (self.prepared)(trust);
+                }
             }
             Ok(Event::Progress(progress)) => {
                 let job = self.inner.borrow().schedule.job_of(worker);
@@ -226,7 +235,7 @@ impl Pool {
             inner.jobs.get(&job).map(|job| Command::Verify {
                 file: job.file.clone(),
                 evidence: job.evidence.iter().collect(),
-                trust: inner.trust.clone(),
+                trust: job.trust.clone().or_else(|| inner.trust.clone()),
             })
         };
         if let Some(command) = command {

@@ -3,12 +3,13 @@
 use leptos::html::Input;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
-use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url};
+use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlElement, Url};
 
 use crate::case::Case;
 use crate::desk::Desk;
 use crate::i18n::{t, t_string, use_i18n};
 use crate::intake;
+use crate::view::card::case_element;
 use crate::words::fill;
 
 /// Print, save, add evidence, verify again, remove.
@@ -30,6 +31,15 @@ pub(crate) fn Actions(case: Case) -> impl IntoView {
                 desk.retry_with(case, files);
             }
         }
+    };
+    // Both buttons vanish with what they do; whoever pressed them by keyboard goes on from there.
+    let retry = move |_| {
+        desk.retry(case);
+        focus(&format!("#{}", case_element(case)));
+    };
+    let remove = move |_| {
+        desk.remove(case);
+        focus("[data-action=choose]");
     };
     view! {
         <div class="actions">
@@ -55,7 +65,7 @@ pub(crate) fn Actions(case: Case) -> impl IntoView {
                 />
             </Show>
             <Show when=move || case.can_retry()>
-                <button type="button" data-action="retry" on:click=move |_| desk.retry(case)>
+                <button type="button" data-action="retry" on:click=retry>
                     {t!(i18n, case.retry)}
                 </button>
             </Show>
@@ -63,11 +73,19 @@ pub(crate) fn Actions(case: Case) -> impl IntoView {
                 type="button"
                 data-action="remove"
                 aria-label=move || fill(t_string!(i18n, case.remove_named), &[("name", &case.name())])
-                on:click=move |_| desk.remove(case)
+                on:click=remove
             >
                 {t!(i18n, case.remove)}
             </button>
         </div>
+    }
+}
+
+fn focus(selector: &str) {
+    // Fails only for what is no selector.
+    let found = document().query_selector(selector).ok().flatten();
+    if let Some(element) = found.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+        drop(element.focus());
     }
 }
 

@@ -10,8 +10,12 @@ use crate::view::actions::Actions;
 use crate::view::limits::Limits;
 use crate::view::progress::ProgressPanel;
 use crate::view::verdict::VerdictPanel;
-
 use crate::words::fill;
+
+/// The `id` of a file's element.
+pub(crate) fn case_element(case: Case) -> String {
+    format!("case-{}", case.id)
+}
 
 /// One file.
 #[component]
@@ -28,6 +32,8 @@ pub(crate) fn CaseCard(case: Case) -> impl IntoView {
     view! {
         <article
             class="case"
+            id=case_element(case)
+            tabindex="-1"
             data-file=case.name()
             data-phase=move || case.stage.get().word()
             data-verdict=verdict

@@ -7,6 +7,7 @@ use web_sys::DragEvent;
 use crate::desk::Desk;
 use crate::i18n::{t, t_string, use_i18n};
 use crate::intake;
+use crate::words::fill;
 
 /// The drop zone with its button.
 #[component]
@@ -58,8 +59,13 @@ pub(crate) fn DropZone() -> impl IntoView {
             <p class="or-drag">{t!(i18n, drop.or_drag)}</p>
             <p class="hint">{t!(i18n, drop.hint)}</p>
             <Show when=move || desk.waiting_evidence.with(|waiting| !waiting.is_empty())>
-                <p class="evidence-waiting" role="status">{t!(i18n, drop.evidence_waiting)}</p>
+                <p class="notice" role="status">{t!(i18n, drop.evidence_waiting)}</p>
             </Show>
+            {move || desk.chosen_trust.get().and_then(|chosen| chosen.name.clone()).map(|name| view! {
+                <p class="notice" role="status">
+                    {move || fill(t_string!(i18n, trust.notice), &[("name", &name)])}
+                </p>
+            })}
         </section>
     }
 }

@@ -124,6 +124,16 @@ fn subject_facts(i18n: Words, subject: &Subject) -> Vec<Fact> {
         facts
             .push(Fact::new(t_string!(i18n, facts.sealed), sealed).by(t_string!(i18n, facts.operators_word)));
     }
+    if let Some(delay) = subject.sealing_delay_ms {
+        let seconds = format!(
+            "{}{}.{}",
+            if delay < 0 { "-" } else { "" },
+            delay.unsigned_abs() / 1000,
+            delay.unsigned_abs() % 1000 / 100
+        );
+        let delay = fill(t_string!(i18n, facts.seconds), &[("seconds", &seconds)]);
+        facts.push(Fact::new(t_string!(i18n, finding.sealing_delay), delay));
+    }
     if let Some(from) = subject.revoked_from {
         facts.push(Fact::new(t_string!(i18n, facts.revoked_from), words::time(i18n, from.get())));
     }

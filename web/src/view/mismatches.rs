@@ -22,7 +22,10 @@ pub(crate) fn Mismatches(outcome: Arc<Outcome>) -> impl IntoView {
     let count = report.mismatch_count;
     let shown = report.mismatches.len().min(MAX_ROWS);
     let has_more = count > u64::try_from(shown).unwrap_or(u64::MAX);
-    let rows = report.mismatches.iter().take(MAX_ROWS).cloned().map(|mismatch| view! { <Row mismatch /> });
+    // Of a deposit no times are known.
+    let has_times = report.mismatches.iter().any(|mismatch| mismatch.from_ms.is_some());
+    let rows = report.mismatches.iter().take(MAX_ROWS).cloned();
+    let rows = rows.map(|mismatch| view! { <Row mismatch has_times /> });
     let rows = rows.collect_view();
     view! {
         <section class="section">
@@ -33,7 +36,7 @@ pub(crate) fn Mismatches(outcome: Arc<Outcome>) -> impl IntoView {
             <table class="mismatches">
                 <thead>
                     <tr>
-                        <th scope="col">{t!(i18n, mismatch.time)}</th>
+                        <th scope="col" hidden=!has_times>{t!(i18n, mismatch.time)}</th>
                         <th scope="col">{t!(i18n, mismatch.kind)}</th>
                         <th scope="col">{t!(i18n, mismatch.segment)}</th>
                         <th scope="col">{t!(i18n, mismatch.place)}</th>
@@ -49,7 +52,7 @@ pub(crate) fn Mismatches(outcome: Arc<Outcome>) -> impl IntoView {
 }
 
 #[component]
-fn Row(mismatch: Mismatch) -> impl IntoView {
+fn Row(mismatch: Mismatch, has_times: bool) -> impl IntoView {
     let i18n = use_i18n();
     let Mismatch { segment, kind, offset, length, found_at, from_ms, to_ms } = mismatch;
     let span = |begin: u64| {
@@ -71,7 +74,7 @@ fn Row(mismatch: Mismatch) -> impl IntoView {
             data-from-ms=from_ms.map(|millis| millis.to_string())
             data-to-ms=to_ms.map(|millis| millis.to_string())
         >
-            <td data-label=move || t_string!(i18n, mismatch.time)>{move || time.clone().unwrap_or_else(none)}</td>
+            <td hidden=!has_times data-label=move || t_string!(i18n, mismatch.time)>{move || time.clone().unwrap_or_else(none)}</td>
             <td data-label=move || t_string!(i18n, mismatch.kind)>{move || words::mismatch(i18n, kind)}</td>
             <td data-label=move || t_string!(i18n, mismatch.segment)>{move || number.clone().unwrap_or_else(none)}</td>
             <td data-label=move || t_string!(i18n, mismatch.place)>{place}</td>

@@ -11,4 +11,5 @@ pub(crate) mod progress;
 pub(crate) mod status;
 pub(crate) mod telemetry;
 pub(crate) mod timeline;
+pub(crate) mod trust;
 pub(crate) mod verdict;

@@ -7,13 +7,13 @@ use leptos::prelude::*;
 use protocol::report::{FindingName, ReasonCode, State, Verdict};
 
 use crate::case::Outcome;
-use crate::i18n::{t, use_i18n};
+use crate::i18n::{t, t_string, use_i18n};
 use crate::view::facts;
 use crate::view::findings::Findings;
 use crate::view::mismatches::Mismatches;
 use crate::view::telemetry::TelemetryTable;
 use crate::view::timeline::ExcerptTimeline;
-use crate::words;
+use crate::words::{self, fill};
 
 /// The verdict and all behind it.
 #[component]
@@ -43,6 +43,7 @@ fn Headline(outcome: Arc<Outcome>) -> impl IntoView {
     });
     let tone = tone(outcome.report.verdict);
     let is_unwitnessed = is_unwitnessed(&outcome);
+    let own_trust = outcome.own_trust.clone();
     let may_be_withheld = outcome.report.verdict == Verdict::NotDeposited;
     let words = move || words::verdict::of(i18n, &outcome.report);
     let (title, meaning, next) = (words.clone(), words.clone(), words);
@@ -57,6 +58,11 @@ fn Headline(outcome: Arc<Outcome>) -> impl IntoView {
             <Show when=move || may_be_withheld>
                 <p class="aside">{t!(i18n, verdict.not_deposited.withholding)}</p>
             </Show>
+            {own_trust.map(|name| view! {
+                <p class="aside" data-own-trust="">
+                    {move || fill(t_string!(i18n, trust.aside), &[("name", &name)])}
+                </p>
+            })}
             <Show when=move || is_unwitnessed>
                 <p class="aside">{t!(i18n, witness.none)}</p>
             </Show>

@@ -1,6 +1,6 @@
 //! The verdict in the court's words.
 
-use protocol::report::{Report, Verdict};
+use protocol::report::{Report, SubjectKind, Verdict};
 
 use super::{Words, error};
 use crate::i18n::t_string;
@@ -18,10 +18,15 @@ pub(crate) struct VerdictWords {
 
 /// The words for a report's verdict.
 pub(crate) fn of(i18n: Words, report: &Report) -> VerdictWords {
+    let is_deposit = report.subject.as_ref().is_some_and(|subject| subject.kind == SubjectKind::Deposit);
     match report.verdict {
         Verdict::Consistent => VerdictWords {
             title: t_string!(i18n, verdict.consistent.title),
-            meaning: t_string!(i18n, verdict.consistent.recording),
+            meaning: if is_deposit {
+                t_string!(i18n, verdict.consistent.deposit)
+            } else {
+                t_string!(i18n, verdict.consistent.recording)
+            },
             next: t_string!(i18n, verdict.consistent.next),
         },
         Verdict::Excerpt => VerdictWords {
@@ -31,7 +36,11 @@ pub(crate) fn of(i18n: Words, report: &Report) -> VerdictWords {
         },
         Verdict::Inconsistent => VerdictWords {
             title: t_string!(i18n, verdict.inconsistent.title),
-            meaning: t_string!(i18n, verdict.inconsistent.meaning),
+            meaning: if is_deposit {
+                t_string!(i18n, verdict.inconsistent.deposit)
+            } else {
+                t_string!(i18n, verdict.inconsistent.recording)
+            },
             next: t_string!(i18n, verdict.inconsistent.next),
         },
         Verdict::NotDeposited => VerdictWords {
