@@ -76,6 +76,10 @@ pub(crate) struct Cutter {
     /// Where the open segment begins.
     begin: u64,
     open: Option<OpenFragment>,
+    /// Where the latest `moof` begins.
+    last_moof: Option<u64>,
+    /// Where the latest media of the open segment ends that came before its fragment.
+    loose_media_end: Option<u64>,
     brand: Option<FourCc>,
     movie: Option<Movie>,
     header_seen: bool,
@@ -95,6 +99,8 @@ impl Cutter {
             state: State::Header { offset: 0, len: 8 },
             begin: 0,
             open: None,
+            last_moof: None,
+            loose_media_end: None,
             brand: None,
             movie: None,
             header_seen: false,
@@ -111,6 +117,7 @@ impl Cutter {
         Self {
             state: State::Header { offset, len: 8 },
             begin: offset,
+            last_moof: Some(offset),
             header_seen: true,
             ..Self::new(Purpose::Verify)
         }
@@ -211,6 +218,7 @@ impl Cutter {
             }
             b"moof" => {
                 self.open = Some(OpenFragment::default());
+                self.last_moof = Some(offset);
                 Ok(())
             }
             _ => Ok(()),
@@ -281,6 +289,8 @@ impl Cutter {
     /// An `mdat` ends at `end`. Says whether the open fragment is whole with it.
     fn on_media(&mut self, end: u64) -> bool {
         let Some(open) = &mut self.open else {
+            let described = self.header_has_samples && self.segments == 0;
+            self.loose_media_end = (!described).then_some(end);
             return false;
         };
         open.has_media = true;
@@ -301,6 +311,7 @@ impl Cutter {
     /// Ends the open segment before `end`.
     fn close(&mut self, end: u64, kind: SegmentKind, events: &mut Vec<Event>) {
         let content = self.open.take().and_then(|open| open.content);
+        let loose_media_end = self.loose_media_end.take().filter(|loose| *loose < end);
         if end == self.begin {
             return;
         }
@@ -312,6 +323,7 @@ impl Cutter {
             kind,
             times: self.times(&spans),
             spans,
+            loose_media_end,
         }));
         self.segments += 1;
         self.fragments += u32::from(kind == SegmentKind::Fragment);
@@ -390,6 +402,16 @@ impl Cutter {
     /// Where the open segment begins.
     pub(crate) fn begin(&self) -> u64 {
         self.begin
+    }
+
+    /// Where the latest `moof` begins.
+    pub(crate) fn last_moof(&self) -> Option<u64> {
+        self.last_moof
+    }
+
+    /// Whether the rest of the file is one box that states no size.
+    pub(crate) fn ends_openly(&self) -> bool {
+        matches!(self.state, State::ToEnd { .. })
     }
 
     /// Gives up on the structure: all up to `total_len` is the last segment.

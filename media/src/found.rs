@@ -54,6 +54,9 @@ pub struct Segment {
     pub times: Option<MediaTimes>,
     /// The samples of each track. Empty where the file does not say.
     pub spans: Vec<TrackSpan>,
+    /// Where media (`mdat`) ends that comes before the fragment and belongs to none, if there is some. Encoders
+    /// write none: a damaged `moof` of another type stands before it.
+    pub loose_media_end: Option<u64>,
 }
 
 impl Segment {

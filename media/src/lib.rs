@@ -7,7 +7,8 @@
 //! - [`Segmenter`] takes a stream in chunks of any size, as a recorder or a hashing worker has it;
 //! - [`Scanner`] asks for the few small ranges that matter, as a reader of a large file wants it.
 //!
-//! Both report the same events for the same bytes. Neither holds media payload in memory.
+//! Both report the same events for the same bytes. Neither holds media payload in memory. A verifier uses
+//! [`Boundaries`], which drives a [`Scanner`] and finds the way back into a file whose structure is damaged.
 //!
 //! Files that are not fragmented MP4 are named by [`Unsuitable`] from the earliest bytes that tell; they are sealed
 //! whole, in the fixed [`blocks()`] of a deposit.
@@ -15,18 +16,19 @@
 //! Out of scope: decoding, access units, and every digest.
 
 pub mod blocks;
+pub mod boundaries;
 pub mod boxes;
 pub mod classify;
 pub mod cut;
 pub mod found;
 pub mod fragment;
 pub mod movie;
-pub mod resync;
 mod sample_entry;
 pub mod scanner;
 pub mod segmenter;
 
 pub use blocks::{DEPOSIT_SEGMENT_LEN, blocks};
+pub use boundaries::Boundaries;
 pub use boxes::FourCc;
 pub use classify::Unsuitable;
 pub use found::{
@@ -34,6 +36,5 @@ pub use found::{
 };
 pub use fragment::TrackSpan;
 pub use movie::{Dimensions, Edit, HeaderError, Movie, Sound, TrackConfig, TrackKind};
-pub use resync::Resync;
 pub use scanner::{Scanner, SupplyError};
 pub use segmenter::{Segmenter, Sink};

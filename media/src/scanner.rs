@@ -8,7 +8,7 @@ use crate::found::{Ending, Event, Purpose, SegmentError};
 
 /// How much is asked for at once, where the file has it. One round trip then usually brings the header and the body
 /// of a `moof`; a smaller number costs reads, a larger one bytes.
-const READ_AHEAD: u64 = 4 << 10;
+pub(crate) const READ_AHEAD: u64 = 4 << 10;
 
 /// Cuts a file of known length into segments by random access: ask [`Self::next_read`], read that range, give it to
 /// [`Self::supply`], until there is nothing more to read. Then [`Self::finish`].
@@ -41,9 +41,9 @@ impl Scanner {
         scanner
     }
 
-    /// For what follows the offset of a `moof` in a damaged file, see [`Resync`](crate::Resync). The segments are
-    /// numbered from 0 and begin at `moof`; the first may lack boxes before its `moof`. They have no times.
-    pub fn resume(total_len: u64, moof: u64) -> Self {
+    /// For what follows the offset of a `moof` in a damaged file. The segments are numbered from 0 and begin at
+    /// `moof`; the first may lack boxes before its `moof`. They have no times.
+    pub(crate) fn resume(total_len: u64, moof: u64) -> Self {
         let mut scanner = Self::new(Purpose::Verify, total_len);
         if scanner.ending.is_none() {
             scanner.cutter = Cutter::resume(moof);
@@ -106,6 +106,16 @@ impl Scanner {
                 self.ending = Some(Err(error));
             }
         }
+    }
+
+    /// Where the latest `moof` begins.
+    pub(crate) fn last_moof(&self) -> Option<u64> {
+        self.cutter.last_moof()
+    }
+
+    /// Whether the rest of the file is one box that states no size.
+    pub(crate) fn ends_openly(&self) -> bool {
+        self.cutter.ends_openly()
     }
 
     /// How the file ended, and the events that no call of [`Self::supply`] was left to give. `None` where reads are

@@ -1,5 +1,6 @@
 //! Tests of the crate from outside.
 
+mod boundaries;
 mod common;
 mod equivalence;
 mod header;

@@ -5,8 +5,8 @@ use media::boxes::{BoxError, MAX_FILE_LEN};
 use media::cut::MAX_STRUCTURE_LEN;
 use media::found::MAX_MEDIA_MS;
 use media::{
-    Event, FourCc, HeaderError, MAX_SEGMENTS, MediaTimes, Purpose, Resync, Scanner, SegmentError,
-    SegmentKind, Segmenter, Truncation, Unsuitable,
+    Event, FourCc, HeaderError, MAX_SEGMENTS, MediaTimes, Purpose, Scanner, SegmentError, SegmentKind,
+    Segmenter, Truncation, Unsuitable,
 };
 
 const RECORD: Purpose = Purpose::Record;
@@ -409,43 +409,4 @@ fn a_scanner_refuses_other_bytes_than_asked_for() {
 fn an_unfinished_scan_has_no_ending() {
     let scanner = Scanner::new(RECORD, 100);
     assert!(scanner.finish().is_none());
-}
-
-#[test]
-fn a_damaged_file_is_entered_again_at_its_next_fragment() {
-    let mut file = LIVE.to_vec();
-    file[3] ^= 1; // the size of `ftyp`: nothing after it is found
-    let lost = both(&file, Purpose::Verify);
-    assert_eq!(lost.ending.expect("taken for a box that is cut off").fragments, 0);
-    for chunk in [1, 2, 3, 11, 12, 13, 500, file.len()] {
-        let mut resync = Resync::new(0);
-        let found = file.chunks(chunk).find_map(|chunk| resync.push(chunk));
-        assert_eq!(found, Some(1221), "in chunks of {chunk}");
-    }
-    let mut scanner = Scanner::resume(file.len() as u64, 1221);
-    let mut events = Vec::new();
-    while let Some(range) = scanner.next_read() {
-        let from = usize::try_from(range.start).expect("small");
-        events.extend(scanner.supply(range.start, &file[from..]).expect("as asked"));
-    }
-    let ending = scanner.finish().expect("done").1;
-    let outcome = Outcome { events, ending };
-    assert_eq!(outcome.boundaries(), [1221, 3593, 5174, 5322]);
-    // Looking further finds the next one, not this one again.
-    assert_eq!(Resync::new(1222).push(&file[1222..]), Some(3593));
-    assert_eq!(Resync::new(3594).push(&file[3594..]), None);
-}
-
-#[test]
-fn a_fragment_before_the_place_looked_from_is_not_found() {
-    // The pattern begins right at the start, so that its size lies before it.
-    assert_eq!(Resync::new(100).push(b"moof\0\0\0\x10mfhd"), None);
-    assert_eq!(Resync::new(0).push(b"moof\0\0\0\x10mfhd"), None);
-}
-
-#[test]
-fn a_scan_resumed_beyond_the_end_ends() {
-    let scanner = Scanner::resume(10, 10);
-    assert_eq!(scanner.next_read(), None);
-    assert!(scanner.finish().expect("nothing to read").0.is_empty());
 }
