@@ -31,7 +31,9 @@ impl Stack {
     pub fn start(directory: &Path, origin: &str) -> Result<Self> {
         std::fs::create_dir_all(directory)?;
         let mut stack = Self { directory: directory.to_owned(), url: String::new(), server: None };
-        run(&program("jianzhen-server")?, &["init", "--data", &stack.server_data(), "--origin", origin])?;
+        let data = stack.server_data();
+        let named = ["init", "--data", &data, "--origin", origin, "--name", "某市公证处（测试）"];
+        run(&program("jianzhen-server")?, &named)?;
         stack.start_server()?;
         stack.enrol_recorder()?;
         Ok(stack)
