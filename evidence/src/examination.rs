@@ -15,13 +15,9 @@ use crate::lookup::{LookupRequest, Token};
 use crate::range::ByteRange;
 use crate::report::{ErrorCode, FileFacts, Report, TrustFacts};
 use crate::statement::Deposit;
-use crate::time::UnixMillis;
 use crate::trust::TrustFile;
 use crate::verify::layout::Layout;
-use crate::verify::{
-    Assessment, Input, LookupOutcome, Observation, RootsObservation, excerpt_ranges, possible_excerpt_starts,
-    verify,
-};
+use crate::verify::{Assessment, Input, LookupOutcome, Observation, RootsObservation, excerpt, verify};
 
 /// Fragments whose tokens are looked up: enough that some are unaltered in any file that is worth recognising.
 const MAX_FRAGMENT_PROBES: usize = 64;
@@ -76,7 +72,6 @@ enum Phase {
 #[derive(Debug)]
 pub struct Examination {
     trust: TrustFile,
-    now: UnixMillis,
     roots: Option<RootsObservation>,
     boundaries: Vec<ByteRange>,
     candidates: Vec<EvidenceFile>,
@@ -98,14 +93,12 @@ impl Examination {
         boundaries: Vec<ByteRange>,
         supplied: Vec<EvidenceFile>,
         trust: TrustFile,
-        now: UnixMillis,
     ) -> Self {
         let within = |range: &ByteRange| range.end() <= length;
         let boundaries: BTreeSet<_> =
             boundaries.into_iter().filter(within).zip(0..MAX_SEGMENTS).map(|(range, _)| range).collect();
         let mut examination = Self {
             trust,
-            now,
             roots: None,
             boundaries: boundaries.into_iter().collect(),
             layouts: supplied.iter().map(Layout::of).collect(),
@@ -224,7 +217,6 @@ impl Examination {
             observation: &self.observation,
             lookup: self.lookup,
             roots: self.roots.clone(),
-            now: self.now,
         }
     }
 
@@ -275,31 +267,14 @@ impl Examination {
         }
         let length = self.observation.length;
         let mut wanted: BTreeSet<_> = self.boundaries.iter().copied().collect();
-        for layout in &self.layouts {
-            let starts = possible_excerpt_starts(layout, length);
-            wanted.extend(
-                starts
-                    .iter()
-                    .filter_map(|first| ByteRange::new(0, layout.pieces.get(*first)?.range.length()).ok()),
-            );
-        }
+        wanted.extend(self.layouts.iter().flat_map(|layout| excerpt::first_ranges(layout, length)));
         self.wanted = wanted;
     }
 
     fn enter_shifted(&mut self) {
         self.phase = Phase::Shifted;
-        let length = self.observation.length;
-        let mut wanted = BTreeSet::new();
-        for layout in &self.layouts {
-            for first in possible_excerpt_starts(layout, length) {
-                let ranges = excerpt_ranges(layout, first, length);
-                let begins = ranges.first().and_then(|range| self.observation.pieces.get(range));
-                if begins == layout.pieces.get(first).map(|piece| &piece.digest) {
-                    wanted.extend(ranges);
-                }
-            }
-        }
-        self.wanted = wanted;
+        let Self { layouts, observation, .. } = self;
+        self.wanted = layouts.iter().flat_map(|layout| excerpt::run_ranges(layout, observation)).collect();
     }
 
     fn enter_whole(&mut self) {

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use evidence::report::Verdict;
 use evidence::{
     ByteRange, CborProblem, DeviceKey, Digest, Disclosure, Entry, EvidenceFile, Examination, LookupAnswer,
-    LookupRequest, PublicKey, Statement, StatementError, Step, Submission, Token, TrustFile, UnixMillis,
-    UnixSeconds, segments_root,
+    LookupRequest, PublicKey, Statement, StatementError, Step, Submission, Token, TrustFile, UnixSeconds,
+    segments_root,
 };
 
 struct Case {
@@ -245,7 +245,7 @@ fn examine(case: &Case, file: EvidenceFile) -> String {
     let trust = TrustFile::parse(case.get("trust").as_bytes()).unwrap();
     let length = case.get("length").parse().unwrap();
     let boundaries = pieces.keys().copied().collect();
-    let mut examination = Examination::new(length, boundaries, vec![file], trust, UnixMillis::EPOCH);
+    let mut examination = Examination::new(length, boundaries, vec![file], trust);
     loop {
         match examination.next() {
             Step::Hash(ranges) => {

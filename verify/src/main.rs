@@ -2,12 +2,10 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::Parser;
 use clap::error::ErrorKind;
-use evidence::UnixMillis;
 use jianzhen_verify::cli::{Cli, Lang};
 use jianzhen_verify::run::{Surroundings, evidence_beside, verify};
 use jianzhen_verify::text::Text;
@@ -43,7 +41,6 @@ fn run(cli: &Cli) -> anyhow::Result<u8> {
         trust: trust::choose(cli.trust.as_deref(), pinned.as_deref()),
         evidence: cli.evidence.clone(),
         server: cli.server.clone(),
-        now: now(),
     };
     let mut verdicts = Vec::new();
     for path in &cli.files {
@@ -81,11 +78,6 @@ fn pin(cli: &Cli, text: &Text) -> anyhow::Result<()> {
     let values = [("operator", trust.operator().name.as_str()), ("digest", &*trust.digest().to_string())];
     eprintln!("{}", text.fill("label", "pinned", &values));
     Ok(())
-}
-
-fn now() -> UnixMillis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMillis::saturating(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Most errors are whole sentences that contain their cause; of the others the cause is said as well.

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 
 use client::ServerUrl;
 use evidence::report::{ErrorCode, FileFacts, TrustFacts};
-use evidence::{
-    EvidenceFile, EvidenceFileError, Examination, MAX_EVIDENCE_LEN, Report, Step, TrustFile, UnixMillis,
-};
+use evidence::{EvidenceFile, EvidenceFileError, Examination, MAX_EVIDENCE_LEN, Report, Step, TrustFile};
 
 use crate::ask;
 use crate::container;
@@ -24,8 +22,6 @@ pub struct Surroundings {
     pub evidence: Vec<PathBuf>,
     /// Where to look evidence up.
     pub server: Option<ServerUrl>,
-    /// The time of verification.
-    pub now: UnixMillis,
 }
 
 /// The evidence file that lies beside `file`, if neither evidence nor a server was given and there is one.
@@ -50,7 +46,7 @@ pub fn verify(path: &Path, surroundings: &Surroundings) -> Report {
         let evidence = evidence.map(|path| read_evidence(path)).collect::<Result<Vec<_>, _>>()?;
         let file = opened?;
         let boundaries = container::boundaries(&file)?;
-        let examination = Examination::new(file.length(), boundaries, evidence, trust, surroundings.now);
+        let examination = Examination::new(file.length(), boundaries, evidence, trust);
         Ok((file, examination))
     };
     match begin() {

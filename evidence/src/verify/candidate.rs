@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::content::{Comparison, Outcome};
-use super::layout::{Content, Layout};
+use super::layout::{Content, Layout, Piece};
 use super::observation::ContentIndex;
 use super::validity::{Standing, Validity};
 use super::{Input, Observation};
@@ -85,7 +85,7 @@ fn count_contents(candidate: &Candidate<'_>) -> BTreeMap<Content, usize> {
 
 fn is_identified(candidates: &[Candidate<'_>], counts: &[BTreeMap<Content, usize>], at: usize) -> bool {
     let candidate = &candidates[at];
-    if candidate.comparison.half_matches(candidate.layout) {
+    if half_matches(candidate, &counts[at]) {
         return true;
     }
     // Only a recording whose evidence holds can make a content common: bogus evidence must not hide a good one.
@@ -109,6 +109,22 @@ fn is_identified(candidates: &[Candidate<'_>], counts: &[BTreeMap<Content, usize
         matches!(candidates[other].comparison.outcome, Outcome::Excerpt { .. } | Outcome::Whole)
     };
     is_excerpt(at) && candidate.comparison.matched_bytes >= MIN_DISTINCTIVE_LEN && !others(&is_excerpt)
+}
+
+/// At least half of the pieces, and of the bytes, stand at their place. Both, because a recording of one fragment and a
+/// short trailer must not be recognised by its trailer. Where something differs, pieces that repeat count for nothing, and what
+/// matches must be long enough: an unrelated video may begin with the same black second as a recording that has
+/// little else.
+fn half_matches(candidate: &Candidate<'_>, counts: &BTreeMap<Content, usize>) -> bool {
+    let Candidate { layout, comparison, .. } = candidate;
+    let accuses = matches!(comparison.outcome, Outcome::Open | Outcome::Differs);
+    let counts = |piece: &Piece| !accuses || counts.get(&piece.content()) == Some(&1);
+    let at_place = layout.pieces.iter().zip(&comparison.at_place);
+    let matching = at_place.filter(|(piece, at_place)| **at_place && counts(piece));
+    let (pieces, bytes) =
+        matching.fold((0, 0), |(pieces, bytes), (piece, _)| (pieces + 1, bytes + piece.range.length()));
+    let half = pieces * 2 >= layout.pieces.len() && bytes * 2 >= layout.total;
+    half && (!accuses || bytes >= MIN_DISTINCTIVE_LEN)
 }
 
 /// The candidate that decides, of those that the file is identified with.

@@ -1,13 +1,10 @@
 //! The bytes of the file against one candidate: `docs/spec/verdict.md`, "Matching".
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::excerpt::{self, Run};
 use super::layout::{Content, Layout};
 use super::{Observation, observation::ContentIndex};
-use crate::range::ByteRange;
-
-/// Places at which an excerpt may begin that are tried; more than one needs repeated segments, which identify nothing.
-const MAX_EXCERPT_STARTS: usize = 64;
 
 /// How file and candidate compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,13 +58,6 @@ impl Comparison {
         }
         Self { outcome, at_place, matched_bytes, unobserved, found }
     }
-
-    /// At least half of the pieces, and at least half of the bytes, stand at their place. Both, because a recording of
-    /// one fragment and a short trailer must not be recognised by its trailer.
-    pub(crate) fn half_matches(&self, layout: &Layout) -> bool {
-        let pieces = self.at_place.iter().filter(|matches| **matches).count();
-        pieces > 0 && pieces * 2 >= layout.pieces.len() && self.matched_bytes * 2 >= layout.total
-    }
 }
 
 fn outcome(layout: &Layout, observation: &Observation, at_place: &[bool]) -> Outcome {
@@ -86,59 +76,8 @@ fn outcome(layout: &Layout, observation: &Observation, at_place: &[bool]) -> Out
     if all && !layout.complete && layout.total < length {
         return Outcome::Open;
     }
-    match shifted_excerpt(layout, observation) {
-        Some((first, last)) => Outcome::Excerpt { first, last },
+    match excerpt::find(layout, observation) {
+        Some(Run { first, last }) => Outcome::Excerpt { first, last },
         None => Outcome::Differs,
     }
-}
-
-/// Whether the file is a run of consecutive pieces that does not begin with the first one.
-fn shifted_excerpt(layout: &Layout, observation: &Observation) -> Option<(usize, usize)> {
-    let mut starts: BTreeMap<Content, Vec<usize>> = BTreeMap::new();
-    for (place, piece) in layout.pieces.iter().enumerate().skip(1) {
-        starts.entry(piece.content()).or_default().push(place);
-    }
-    let at_file_begin = observation.pieces.iter().take_while(|(range, _)| range.offset() == 0);
-    at_file_begin
-        .filter_map(|(range, digest)| starts.get(&(range.length(), *digest)))
-        .flatten()
-        .take(MAX_EXCERPT_STARTS)
-        .find_map(|first| Some((*first, run_to_end_of_file(layout, observation, *first)?)))
-}
-
-fn run_to_end_of_file(layout: &Layout, observation: &Observation, first: usize) -> Option<usize> {
-    let shift = layout.pieces[first].range.offset();
-    for (place, piece) in layout.pieces.iter().enumerate().skip(first) {
-        let here = ByteRange::new(piece.range.offset() - shift, piece.range.length()).ok()?;
-        if observation.pieces.get(&here) != Some(&piece.digest) {
-            return None;
-        }
-        if here.end() == observation.length {
-            return Some(place);
-        }
-    }
-    None
-}
-
-/// Ranges at the begin of the file that, if they match, make it an excerpt: runs of pieces as long as the file.
-pub(crate) fn possible_excerpt_starts(layout: &Layout, length: u64) -> Vec<usize> {
-    if !layout.is_recording {
-        return Vec::new();
-    }
-    let ends: BTreeSet<u64> = layout.pieces.iter().map(|piece| piece.range.end()).collect();
-    let fits = |place: &usize| {
-        let begin = layout.pieces[*place].range.offset();
-        begin.checked_add(length).is_some_and(|end| ends.contains(&end))
-    };
-    (1..layout.pieces.len()).filter(fits).take(MAX_EXCERPT_STARTS).collect()
-}
-
-/// The ranges in which the pieces from `first` on would stand, were the file an excerpt that begins with it.
-pub(crate) fn excerpt_ranges(layout: &Layout, first: usize, length: u64) -> Vec<ByteRange> {
-    let Some(start) = layout.pieces.get(first) else { return Vec::new() };
-    let shift = start.range.offset();
-    let shifted = layout.pieces[first..]
-        .iter()
-        .filter_map(|piece| ByteRange::new(piece.range.offset() - shift, piece.range.length()).ok());
-    shifted.take_while(|range| range.end() <= length).collect()
 }

@@ -52,7 +52,11 @@ pub(crate) fn check(file: &EvidenceFile, trust: &TrustFile) -> Inclusion {
         }
     }
     let inclusion = inclusion_check(&faults, missing, &proven);
-    let checkpoint = checkpoint_check(&faults, &proven);
+    // A fork is a fork in whatever receipt it shows; what does not verify shows nothing.
+    let beside = file.registry.iter().chain(&file.conflicts);
+    let beside: Vec<_> = beside.filter_map(|(sealed, receipt)| prove(sealed, receipt, trust).ok()).collect();
+    let forked = is_forked(proven.values().chain(&beside));
+    let checkpoint = checkpoint_check(&faults, forked, &proven);
     Inclusion { inclusion, checkpoint, proven }
 }
 
@@ -79,7 +83,7 @@ fn inclusion_check(faults: &[Fault], missing: bool, proven: &BTreeMap<Sequence, 
     Check::Proven(ReasonCode::Included)
 }
 
-fn checkpoint_check(faults: &[Fault], proven: &BTreeMap<Sequence, Proven>) -> Check {
+fn checkpoint_check(faults: &[Fault], forked: bool, proven: &BTreeMap<Sequence, Proven>) -> Check {
     let fault = faults.iter().find_map(|fault| match fault {
         Fault::Checkpoint(reason) => Some(*reason),
         _ => None,
@@ -87,7 +91,7 @@ fn checkpoint_check(faults: &[Fault], proven: &BTreeMap<Sequence, Proven>) -> Ch
     if let Some(reason) = fault {
         return Check::Failed(reason);
     }
-    if is_forked(proven) {
+    if forked {
         return Check::Failed(ReasonCode::ChainForked);
     }
     if faults.contains(&Fault::UnknownLog) {
@@ -112,9 +116,8 @@ fn order_is_impossible(proven: &BTreeMap<Sequence, Proven>) -> bool {
 }
 
 /// Two signed roots for one size.
-fn is_forked(proven: &BTreeMap<Sequence, Proven>) -> bool {
+fn is_forked<'p>(proven: impl Iterator<Item = &'p Proven>) -> bool {
     let mut heads: Vec<_> = proven
-        .values()
         .map(|one| {
             let head = one.checkpoint.head();
             (one.checkpoint.origin(), head.size, head.root)

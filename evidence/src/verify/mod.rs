@@ -4,6 +4,7 @@
 mod candidate;
 mod content;
 mod continuity;
+pub(crate) mod excerpt;
 mod facts;
 mod inclusion;
 pub(crate) mod layout;
@@ -17,16 +18,16 @@ mod validity;
 pub use observation::{LookupOutcome, Observation, RootsObservation, SeenRoot};
 
 use candidate::Candidate;
-pub(crate) use content::{Outcome, excerpt_ranges, possible_excerpt_starts};
+use content::Outcome;
 use layout::Layout;
 use validity::Standing;
 
 use crate::evidence_file::EvidenceFile;
 use crate::report::{ErrorCode, FileFacts, REPORT_SCHEMA, ReasonCode, Report, TrustFacts, Verdict};
-use crate::time::UnixMillis;
 use crate::trust::TrustFile;
 
-/// What a verdict is made of.
+/// What a verdict is made of. The time of verification is no part of it: every rule compares times of sealing, so a report
+/// about a file is the same tomorrow.
 #[derive(Debug)]
 pub struct Input<'a> {
     /// The evidence that may be about the file.
@@ -39,9 +40,6 @@ pub struct Input<'a> {
     pub lookup: LookupOutcome,
     /// Roots of the chain that were seen elsewhere; none if nobody was asked.
     pub roots: Option<RootsObservation>,
-    /// The time of verification. No rule of version 1 reads it: every comparison is with times of sealing, so that a
-    /// report about a file is the same tomorrow.
-    pub now: UnixMillis,
 }
 
 /// How a check came out, and why.
@@ -84,12 +82,14 @@ impl<'a> Assessment<'a> {
         Self { candidates, identified }
     }
 
-    /// Whether the file is identified with a candidate of which every byte of the file is known to be a part.
+    /// Whether the file is identified with a candidate that holds, and of which every byte of the file is known to be a part.
+    /// One that does not hold settles nothing: it may have been made up to end the search.
     pub(crate) fn is_settled(&self) -> bool {
         self.identified
             .iter()
             .filter_map(|at| self.candidates.get(*at))
-            .any(|candidate| matches!(candidate.comparison.outcome, Outcome::Whole | Outcome::Excerpt { .. }))
+            .filter(|one| matches!(one.comparison.outcome, Outcome::Whole | Outcome::Excerpt { .. }))
+            .any(|one| one.standing() == Standing::Valid)
     }
 
     pub(crate) fn is_identified(&self) -> bool {

@@ -36,7 +36,8 @@ pub(crate) enum Fault {
 }
 
 /// Checks that `receipt` proves `sealed` to be in a chain of `trust`. Where several policies know the log, such as
-/// before and after a change of witnesses, one that is satisfied suffices.
+/// before and after a change of witnesses, one that is satisfied suffices; of several, the one that proves the earliest time
+/// counts, because the operator's word does not stand in for a time that is proven.
 pub(crate) fn prove(sealed: &Sealed, receipt: &Receipt, trust: &TrustFile) -> Result<Proven, Fault> {
     let proof = receipt.proof().map_err(|error| fault_of(&error))?;
     if proof.index() != sealed.index {
@@ -49,15 +50,17 @@ pub(crate) fn prove(sealed: &Sealed, receipt: &Receipt, trust: &TrustFile) -> Re
     }
     let leaf = entry.leaf_hash();
     let mut fault = Fault::UnknownLog;
+    let mut satisfied: Vec<Proven> = Vec::new();
     for logs in trust.logs() {
         let verified = proof.verify(&leaf, &logs.policy).map_err(|error| fault_of(&error));
         match verified.and_then(|inclusion| accept(sealed, inclusion.checkpoint(), logs)) {
-            Ok(proven) => return Ok(proven),
+            Ok(proven) => satisfied.push(proven),
             Err(Fault::UnknownLog) => {}
             Err(other) => fault = other,
         }
     }
-    Err(fault)
+    let best = satisfied.into_iter().min_by_key(|one| (one.proven_time.is_none(), one.proven_time));
+    best.ok_or(fault)
 }
 
 fn accept(sealed: &Sealed, checkpoint: &VerifiedCheckpoint, logs: &TrustedLogs) -> Result<Proven, Fault> {

@@ -1,6 +1,6 @@
 //! `roots`: is the chain shown here the one that is shown elsewhere?
 
-use tlog::{ConsistencyProof, SignedNote, VerifiedCheckpoint};
+use tlog::{ConsistencyProof, SignedNote, TreeSize, VerifiedCheckpoint};
 
 use super::Check;
 use super::observation::{RootsObservation, SeenRoot};
@@ -44,6 +44,10 @@ fn compare(ours: &VerifiedCheckpoint, seen: &SeenRoot, trust: &TrustFile) -> Com
         return Comparison::CannotBeCompared;
     };
     let (a, b) = (ours.head(), theirs.head());
+    // The empty tree is the beginning of every tree.
+    if b.size == TreeSize::new(0) {
+        return Comparison::CannotBeCompared;
+    }
     if a.size == b.size {
         return if a.root == b.root { Comparison::Agrees } else { Comparison::Contradicts };
     }

@@ -7,7 +7,7 @@ use crate::evidence_file::{EvidenceFile, Receipt, Sealed};
 use crate::ids::{Digest, KeyDigest, Sequence};
 use crate::key::PublicKey;
 use crate::report::{ReasonCode, Signer};
-use crate::statement::{Enrol, Payload, Revoke, Role, SignatureError};
+use crate::statement::{Enrol, Payload, Registry, Revoke, Role, SignatureError};
 use crate::time::{UnixMillis, UnixSeconds};
 use crate::trust::{Registrar, TrustFile};
 
@@ -52,8 +52,8 @@ pub(crate) fn check(
     result.key = Some(enrol.key);
     result.signature = check_signatures(file, &enrol.key);
     let registry = RegistryView { file, trust };
-    let registrar = match registry.enrolment_holds(sealed, receipt, enrol, inclusion) {
-        Ok(registrar) => registrar,
+    let (registrar, enrolled) = match registry.enrolment_holds(sealed, receipt, enrol, inclusion) {
+        Ok(found) => found,
         Err(check) => {
             result.enrolment = check;
             return result;
@@ -66,17 +66,24 @@ pub(crate) fn check(
         registrar: registrar.vkey.name().to_string(),
     });
     let revocation = registry.earliest_revocation(kid);
-    let snapshot = registry.newest_snapshot();
+    let snapshots = registry.snapshots();
+    // A snapshot lists the revoked keys of its own chain; that of another operator says nothing about this key.
+    let as_of = snapshots
+        .iter()
+        .filter(|(_, proven)| proven.checkpoint.origin() == enrolled.checkpoint.origin())
+        .map(|(snapshot, _)| snapshot.as_of)
+        .max();
     result.revoked_from = revocation.map(|revoke| revoke.effective_from);
-    result.revocations_as_of = snapshot.map(|(as_of, _)| as_of);
-    let listed = snapshot.is_some_and(|(_, revoked)| revoked.binary_search(&kid).is_ok());
+    result.revocations_as_of = as_of;
+    // Nothing takes a revocation back, so a newer snapshot without the key does not clear it.
+    let listed = snapshots.iter().any(|(snapshot, _)| snapshot.revoked.binary_search(&kid).is_ok());
     result.enrolment = match revocation {
         Some(revoke) if sealed_after(inclusion, needed, revoke.effective_from) => {
             Check::Failed(ReasonCode::Revoked)
         }
         Some(_) => Check::Proven(ReasonCode::EnrolledRevokedLater),
         None if listed => Check::Failed(ReasonCode::RevocationWithheld),
-        None if snapshot.is_some() => Check::Proven(ReasonCode::Enrolled),
+        None if as_of.is_some() => Check::Proven(ReasonCode::Enrolled),
         None => Check::Proven(ReasonCode::EnrolledNoSnapshot),
     };
     result
@@ -131,7 +138,7 @@ impl<'a> RegistryView<'a> {
         receipt: &Receipt,
         enrol: &Enrol,
         inclusion: &Inclusion,
-    ) -> Result<&'a Registrar, Check> {
+    ) -> Result<(&'a Registrar, Proven), Check> {
         let (registrar, proven) = self.vouched(sealed, receipt)?;
         let Some(first) = inclusion.proven.get(&Sequence::START) else {
             return Err(match inclusion.checkpoint {
@@ -149,7 +156,7 @@ impl<'a> RegistryView<'a> {
         if is_recording && enrol.role != Role::Device {
             return Err(Check::Failed(ReasonCode::EnrolmentRole));
         }
-        Ok(registrar)
+        Ok((registrar, proven))
     }
 
     /// Whether a registrar that was trusted then has signed `sealed`, and the chain holds it.
@@ -186,15 +193,14 @@ impl<'a> RegistryView<'a> {
         revocations.min_by_key(|revoke| revoke.effective_from)
     }
 
-    fn newest_snapshot(&self) -> Option<(UnixMillis, &'a [KeyDigest])> {
+    /// The snapshots that hold.
+    fn snapshots(&self) -> Vec<(&'a Registry, Proven)> {
         let snapshots =
             self.file.registry.iter().filter_map(|(sealed, receipt)| match sealed.statement.payload() {
-                Payload::Registry(registry) if self.vouched(sealed, receipt).is_ok() => {
-                    Some((registry.as_of, registry.revoked.as_slice()))
-                }
+                Payload::Registry(registry) => Some((registry, self.vouched(sealed, receipt).ok()?.1)),
                 _ => None,
             });
-        snapshots.max_by_key(|(as_of, _)| *as_of)
+        snapshots.collect()
     }
 }
 

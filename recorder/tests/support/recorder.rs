@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use evidence::report::Report;
-use evidence::{ByteRange, Digest, EvidenceFile, Examination, PublicKey, Step, TrustFile, UnixMillis};
+use evidence::{ByteRange, Digest, EvidenceFile, Examination, PublicKey, Step, TrustFile};
 use media::{Event, Purpose, Segmenter};
 
 use super::notary::Notary;
@@ -128,9 +128,7 @@ pub fn examine(bytes: &[u8], evidence: EvidenceFile, trust: &TrustFile) -> Repor
             Event::Header(_) => None,
         })
         .collect();
-    let now = UnixMillis::saturating(1_900_000_000_000);
-    let mut examination =
-        Examination::new(bytes.len() as u64, boundaries, vec![evidence], trust.clone(), now);
+    let mut examination = Examination::new(bytes.len() as u64, boundaries, vec![evidence], trust.clone());
     loop {
         match examination.next() {
             Step::Hash(ranges) => ranges.into_iter().for_each(|range| {

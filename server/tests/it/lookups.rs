@@ -1,18 +1,15 @@
 //! From tokens to evidence: the right recording, and no personal fact for somebody who does not hold the file.
 
 use evidence::statement::Role;
-use evidence::{
-    Examination, LookupAnswer, LookupResponse, Outcome, Report, Step, Token, UnixMillis, Verdict,
-};
+use evidence::{Examination, LookupAnswer, LookupResponse, Outcome, Report, Step, Token, Verdict};
 
-use super::support::{NOW_MS, Recording, Running, World, bytes_of, content};
+use super::support::{Recording, Running, World, bytes_of, content};
 
 /// Verifies a file as page and command line do: all that is asked for is hashed, and the service is asked.
 async fn examine(world: &World, running: &Running, recording: &Recording, file: &[u8]) -> Report {
     let trust = (*world.trust).clone();
-    let now = UnixMillis::saturating(NOW_MS);
     let boundaries = recording.ranges.clone();
-    let mut examination = Examination::new(file.len() as u64, boundaries, Vec::new(), trust, now);
+    let mut examination = Examination::new(file.len() as u64, boundaries, Vec::new(), trust);
     loop {
         match examination.next() {
             Step::Hash(ranges) => {

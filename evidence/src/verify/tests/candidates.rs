@@ -92,7 +92,7 @@ fn zero_blocks_identify_nothing() {
     let deposit = world.deposit(1, Role::Account, &bytes);
     let zeros = vec![0; 5 << 20];
     let report = examine_online(&zeros, &[], &found(&[&deposit]), &world.trust());
-    assert_eq!(report.verdict, Verdict::Inconsistent, "most of this deposit is zeros, and they match");
+    assert_eq!(report.verdict, Verdict::NotDeposited, "most of this deposit is zeros, and they match");
     let mut sparse = noise(2, 3 << 20);
     sparse.extend(vec![0; 1 << 20]);
     let report = examine_online(&sparse, &[], &found(&[&deposit]), &world.trust());
@@ -253,4 +253,139 @@ fn evidence_that_claims_one_digest_everywhere_costs_one_reading() {
     let report = examine(&chunks.concat(), &[], &[hostile.evidence], &world.trust());
     assert_eq!(report.verdict, Verdict::EvidenceInvalid);
     assert_eq!(reason(&report, FindingName::Continuity), (State::Failed, ReasonCode::SegmentsNotTiled));
+}
+
+#[test]
+fn bogus_evidence_does_not_end_the_search_for_an_excerpt() {
+    let mut world = World::new();
+    let chunks = video(1);
+    let good = world.record(1, &chunks);
+    let excerpt = chunks[3..6].concat();
+    // made up to match the whole file by ranges that tell nothing about those of the true recording
+    let fake = bogus(std::slice::from_ref(&excerpt));
+    // an excerpt of made-up evidence, likewise
+    let longer = bogus(&[excerpt.clone(), noise(5, 100)]);
+    for served in [found(&[&good, &fake]), found(&[&fake, &good]), found(&[&longer, &good])] {
+        let report = examine_online(&excerpt, &[], &served, &world.trust());
+        assert_eq!(report.verdict, Verdict::Excerpt);
+        assert_eq!(report.excerpt.map(|facts| (facts.first_segment, facts.last_segment)), Some((3, 5)));
+    }
+}
+
+#[test]
+fn the_half_that_a_short_recording_shares_with_a_video_accuses_nobody() {
+    let mut world = World::new();
+    // somebody pressed the button by mistake: a black second or three, and one of something else
+    let blacks: Vec<_> = (0..4).map(black).collect();
+    let other = [blacks.clone(), vec![noise(5, 90_000)]].concat();
+    for chunks in [blacks[..1].to_vec(), blacks.clone(), [blacks, vec![noise(6, 3000)]].concat()] {
+        for end in [true, false] {
+            let sealed = world.record_with(1, &chunks, end, |_| {});
+            let report = examine_online(&other.concat(), &ranges(&other), &found(&[&sealed]), &world.trust());
+            assert_eq!(report.verdict, Verdict::NotDeposited, "{} segments", chunks.len());
+            let own = examine_online(&sealed.bytes, &sealed.ranges, &found(&[&sealed]), &world.trust());
+            assert_eq!(own.verdict, if end { Verdict::Consistent } else { Verdict::Excerpt });
+        }
+    }
+}
+
+#[test]
+fn many_short_segments_identify_together_unless_they_repeat() {
+    let mut world = World::new();
+    let short: Vec<_> = (0..20).map(|i| noise(300 + i, 3000)).collect();
+    let sealed = world.record(1, &short);
+    let served = found(&[&sealed]);
+    let with_other = |count: usize| {
+        let others = (0..count as u64).map(|i| noise(600 + i, 3000));
+        let parts: Vec<_> = short[..20 - count].iter().cloned().chain(others).collect();
+        examine_online(&parts.concat(), &ranges(&parts), &served, &world.trust()).verdict
+    };
+    assert_eq!(with_other(10), Verdict::Inconsistent);
+    assert_eq!(with_other(11), Verdict::NotDeposited);
+    // silence that repeats is no sign of one recording rather than another
+    let silent: Vec<_> = (0..20).map(|i| if i < 15 { black(0) } else { noise(700 + i, 3000) }).collect();
+    let sealed = world.record(2, &silent);
+    let other: Vec<_> = (0..20).map(|i| if i < 15 { black(0) } else { noise(800 + i, 3000) }).collect();
+    let report = examine_online(&other.concat(), &ranges(&other), &found(&[&sealed]), &world.trust());
+    assert_eq!(report.verdict, Verdict::NotDeposited);
+}
+
+#[test]
+fn an_excerpt_of_short_segments_is_recognised_from_16_kib_on() {
+    let mut world = World::new();
+    let short: Vec<_> = (0..20).map(|i| noise(300 + i, 3000)).collect();
+    let served = found(&[&world.record(1, &short)]);
+    for (run, verdict) in [(2..7, Verdict::NotDeposited), (2..8, Verdict::Excerpt)] {
+        let report = examine_online(&short[run].concat(), &[], &served, &world.trust());
+        assert_eq!(report.verdict, verdict);
+    }
+}
+
+#[test]
+fn an_excerpt_of_two_recordings_is_told_as_the_one_of_complete_evidence() {
+    let mut world = World::new();
+    let chunks = video(1);
+    let unfinished = world.record_with(1, &chunks[..6], false, |_| {});
+    let complete = world.record(2, &chunks[..5]);
+    let file = chunks[..4].concat();
+    for served in [found(&[&unfinished, &complete]), found(&[&complete, &unfinished])] {
+        let report = examine_online(&file, &[], &served, &world.trust());
+        assert_eq!(report.verdict, Verdict::Excerpt);
+        assert_eq!(report.excerpt.unwrap().of, Some(5), "complete before longer");
+    }
+    // of two alike the longer one, of two of one length the one that was sealed first
+    let longer = world.record(3, &chunks[..6]);
+    let later = world.record(4, &chunks[..6]);
+    for served in [found(&[&complete, &longer, &later]), found(&[&later, &longer, &complete])] {
+        let report = examine_online(&file, &[], &served, &world.trust());
+        assert_eq!(report.excerpt.unwrap().of, Some(6));
+        assert_eq!(report.subject.unwrap().key, longer.evidence.first().kid());
+    }
+}
+
+#[test]
+fn an_excerpt_of_made_up_evidence_yields_to_one_that_holds() {
+    let mut world = World::new();
+    let chunks = video(1);
+    let good = world.record(1, &chunks);
+    // longer than the true recording, so that it would come first if it held
+    let fake = bogus(&[chunks.clone(), video(2)].concat());
+    let file = chunks[..6].concat();
+    for served in [found(&[&good, &fake]), found(&[&fake, &good])] {
+        let report = examine_online(&file, &[], &served, &world.trust());
+        assert_eq!(report.verdict, Verdict::Excerpt);
+        assert_eq!(report.excerpt.unwrap().of, Some(8));
+    }
+}
+
+#[test]
+fn copies_of_one_recording_do_not_make_its_segments_common() {
+    let mut world = World::new();
+    let chunks = video(1);
+    let recording = world.record(1, &chunks);
+    let copy = recording.evidence.clone().without_disclosures();
+    let montage = [noise(7, 40_000), chunks[5].clone(), noise(8, 30_000)];
+    let evidence = [recording.evidence, copy];
+    let report = examine(&montage.concat(), &ranges(&montage), &evidence, &world.trust());
+    assert_eq!(report.verdict, Verdict::Inconsistent);
+}
+
+#[test]
+fn recordings_without_a_segment_are_about_no_file() {
+    let mut world = World::new();
+    let bytes = noise(9, 50_000);
+    for end in [true, false] {
+        let empty = world.record_with(1, &[], end, |_| {});
+        assert_eq!(empty.evidence.statements().len(), 1 + usize::from(end));
+        let report = examine(&bytes, &[], std::slice::from_ref(&empty.evidence), &world.trust());
+        assert_eq!((report.verdict, report.reason), (Verdict::NotCompleted, Some(ErrorCode::OtherFile)));
+    }
+    // a device that claims the file in the end alone
+    let claimed = world.record_with(2, &[], true, |payload| {
+        if let Payload::End(end) = payload {
+            end.total_length = 50_000;
+        }
+    });
+    let report = examine(&bytes, &[], std::slice::from_ref(&claimed.evidence), &world.trust());
+    assert_eq!((report.verdict, report.reason), (Verdict::NotCompleted, Some(ErrorCode::OtherFile)));
 }

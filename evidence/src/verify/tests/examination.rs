@@ -2,15 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::world::{NEW_YEAR, World, drive, noise, ranges, slice, video};
+use super::world::{World, drive, noise, ranges, slice, video};
 use crate::examination::{Examination, LookupAnswer, Step};
 use crate::report::{ErrorCode, Verdict};
 use crate::statement::Role;
-use crate::{ByteRange, Digest, Token, UnixMillis};
-
-fn now() -> UnixMillis {
-    UnixMillis::saturating(NEW_YEAR * 1000)
-}
+use crate::{ByteRange, Digest, Token};
 
 fn answer(examination: &mut Examination, bytes: &[u8], wanted: &[ByteRange]) {
     for range in wanted.iter().rev() {
@@ -23,8 +19,7 @@ fn the_lookup_carries_tokens_of_head_fragments_and_blocks_and_nothing_else() {
     let world = World::new();
     let chunks = video(1);
     let bytes = chunks.concat();
-    let mut examination =
-        Examination::new(bytes.len() as u64, ranges(&chunks), Vec::new(), world.trust(), now());
+    let mut examination = Examination::new(bytes.len() as u64, ranges(&chunks), Vec::new(), world.trust());
     let Step::Hash(wanted) = examination.next() else { panic!("nothing to hash") };
     answer(&mut examination, &bytes, &wanted);
     let Step::Lookup(request) = examination.next() else { panic!("no lookup") };
@@ -41,13 +36,13 @@ fn a_long_file_is_probed_in_bounded_work_from_begin_to_end() {
     let length = 6 << 30;
     let fragments: Vec<_> =
         (0..6000).map(|i| ByteRange::new(i << 20, if i % 2 == 0 { 1 << 20 } else { 900 }).unwrap()).collect();
-    let mut examination = Examination::new(length, fragments.clone(), Vec::new(), world.trust(), now());
+    let mut examination = Examination::new(length, fragments.clone(), Vec::new(), world.trust());
     let Step::Hash(wanted) = examination.next() else { panic!("nothing to hash") };
     assert!(wanted.len() <= 64 + 32 + 1);
     assert!(wanted.contains(&fragments[0]));
     assert!(wanted.contains(&fragments[5998]), "the last long one");
     assert!(wanted.iter().all(|range| range.length() > 900), "long fragments suffice");
-    let mut blind = Examination::new(length, Vec::new(), Vec::new(), world.trust(), now());
+    let mut blind = Examination::new(length, Vec::new(), Vec::new(), world.trust());
     let Step::Hash(wanted) = blind.next() else { panic!("nothing to hash") };
     assert_eq!(wanted.len(), 65);
 }
@@ -59,8 +54,7 @@ fn a_deposited_video_with_fragments_of_its_own_is_found_by_its_blocks() {
     let bytes = chunks.concat();
     let deposit = world.deposit(1, Role::Account, &bytes);
     let tokens: BTreeSet<_> = deposit.evidence.blocks().iter().map(Token::segment).collect();
-    let mut examination =
-        Examination::new(bytes.len() as u64, ranges(&chunks), Vec::new(), world.trust(), now());
+    let mut examination = Examination::new(bytes.len() as u64, ranges(&chunks), Vec::new(), world.trust());
     let Step::Hash(wanted) = examination.next() else { panic!("nothing to hash") };
     answer(&mut examination, &bytes, &wanted);
     let Step::Lookup(request) = examination.next() else { panic!("no lookup") };
@@ -76,7 +70,6 @@ fn an_unaltered_file_is_hashed_once() {
         recording.ranges.clone(),
         vec![recording.evidence.clone()],
         world.trust(),
-        now(),
     );
     let Step::Hash(wanted) = examination.next() else { panic!("nothing to hash") };
     assert_eq!(wanted, recording.ranges);
@@ -88,13 +81,8 @@ fn an_unaltered_file_is_hashed_once() {
 fn half_the_answers_leave_the_other_half_wanted() {
     let mut world = World::new();
     let recording = world.record(1, &video(1));
-    let mut examination = Examination::new(
-        recording.bytes.len() as u64,
-        Vec::new(),
-        vec![recording.evidence],
-        world.trust(),
-        now(),
-    );
+    let mut examination =
+        Examination::new(recording.bytes.len() as u64, Vec::new(), vec![recording.evidence], world.trust());
     let Step::Hash(wanted) = examination.next() else { panic!("nothing to hash") };
     answer(&mut examination, &recording.bytes, &wanted[..4]);
     assert_eq!(examination.next(), Step::Hash(wanted[4..].to_vec()));
@@ -106,13 +94,8 @@ fn half_the_answers_leave_the_other_half_wanted() {
 fn a_range_that_reads_differently_the_second_time_has_changed() {
     let mut world = World::new();
     let recording = world.record(1, &video(1));
-    let examination = Examination::new(
-        recording.bytes.len() as u64,
-        Vec::new(),
-        vec![recording.evidence],
-        world.trust(),
-        now(),
-    );
+    let examination =
+        Examination::new(recording.bytes.len() as u64, Vec::new(), vec![recording.evidence], world.trust());
     let mut done = drive(examination, &recording.bytes, &LookupAnswer::NoServer);
     assert_eq!(done.report().verdict, Verdict::Consistent);
     done.hashed(recording.ranges[3], Digest::of(b"later"));
@@ -128,7 +111,7 @@ fn an_answer_that_nobody_asked_for_is_not_heard() {
     let mut world = World::new();
     let recording = world.record(1, &video(1));
     let bytes = noise(9, 1000);
-    let mut examination = Examination::new(1000, Vec::new(), Vec::new(), world.trust(), now());
+    let mut examination = Examination::new(1000, Vec::new(), Vec::new(), world.trust());
     examination.looked_up(LookupAnswer::Found(vec![recording.evidence]));
     let report = drive(examination, &bytes, &LookupAnswer::NoServer).report();
     assert_eq!(report.reason, Some(ErrorCode::NoServer));
@@ -138,7 +121,7 @@ fn an_answer_that_nobody_asked_for_is_not_heard() {
 fn boundaries_beyond_the_file_are_never_asked_for() {
     let world = World::new();
     let outside = vec![ByteRange::new(500, 501).unwrap(), ByteRange::new(5000, 1).unwrap()];
-    let mut examination = Examination::new(1000, outside, Vec::new(), world.trust(), now());
+    let mut examination = Examination::new(1000, outside, Vec::new(), world.trust());
     let Step::Hash(wanted) = examination.next() else { panic!("nothing to hash") };
     assert_eq!(wanted, [ByteRange::new(0, 1000).unwrap()]);
 }
@@ -146,7 +129,7 @@ fn boundaries_beyond_the_file_are_never_asked_for() {
 #[test]
 fn failing_says_why_and_proves_nothing() {
     let world = World::new();
-    let examination = Examination::new(1000, Vec::new(), Vec::new(), world.trust(), now());
+    let examination = Examination::new(1000, Vec::new(), Vec::new(), world.trust());
     for code in ErrorCode::ALL {
         let report = examination.failed(*code);
         assert_eq!((report.verdict, report.reason), (Verdict::NotCompleted, Some(*code)));

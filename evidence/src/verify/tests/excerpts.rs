@@ -97,3 +97,62 @@ fn a_deposit_has_no_excerpts() {
     let report = examine(&deposit.bytes[..2 << 20], &[], &[deposit.evidence], &world.trust());
     assert_eq!(report.verdict, Verdict::Inconsistent);
 }
+
+#[test]
+fn an_excerpt_is_found_however_many_runs_are_as_long_as_it() {
+    let mut world = World::new();
+    // a header, then segments of one length, as of uncompressed sound: a run may begin with any of them
+    let chunks: Vec<_> = (0..200).map(|i| noise(1000 + i, if i == 0 { 700 } else { 17_000 })).collect();
+    let recording = world.record(1, &chunks);
+    let part = chunks[150..180].concat();
+    let report = examine(&part, &[], &[recording.evidence], &world.trust());
+    assert_eq!(report.verdict, Verdict::Excerpt);
+    let facts = report.excerpt.unwrap();
+    assert_eq!((facts.first_segment, facts.last_segment), (150, 179));
+}
+
+#[test]
+fn an_excerpt_is_found_however_often_its_first_segment_repeats() {
+    let mut world = World::new();
+    let silence = noise(1, 2000);
+    // silence of two lengths, so that places do not coincide, and a voice at the end
+    let mut chunks = vec![noise(2, 500)];
+    for i in 0..100 {
+        chunks.push(silence.clone());
+        chunks.push(noise(3000 + i, 1500 + usize::try_from(i).unwrap()));
+    }
+    let recording = world.record(1, &chunks);
+    let part = chunks[171..].concat();
+    let report = examine(&part, &ranges(&chunks[171..]), &[recording.evidence], &world.trust());
+    assert_eq!(report.verdict, Verdict::Excerpt);
+}
+
+#[test]
+fn evidence_made_to_be_tried_at_many_places_costs_few_readings() {
+    let mut world = World::new();
+    // every other piece is almost as long as the file, and with the next one exactly as long
+    let length = 40_000;
+    let mut chunks = Vec::new();
+    for i in 0..100 {
+        chunks.push(noise(i, length - 1 - usize::try_from(i).unwrap()));
+        chunks.push(noise(i, 1 + usize::try_from(i).unwrap()));
+    }
+    let hostile = world.record(1, &chunks);
+    let bytes = noise(9999, length);
+    let mut examination =
+        crate::Examination::new(length as u64, Vec::new(), vec![hostile.evidence], world.trust());
+    let mut read = 0;
+    loop {
+        match examination.next() {
+            crate::Step::Hash(wanted) => {
+                for range in wanted {
+                    read += range.length();
+                    examination.hashed(range, crate::Digest::of(super::world::slice(&bytes, range)));
+                }
+            }
+            crate::Step::Lookup(_) => panic!("evidence was supplied"),
+            crate::Step::Done => break,
+        }
+    }
+    assert!(read <= 6 * length as u64, "{read} bytes of {length} were read");
+}

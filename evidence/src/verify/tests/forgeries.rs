@@ -343,3 +343,99 @@ fn a_made_up_conflict_frames_nobody() {
     let report = examine(&accused.bytes, &[], &[accused.evidence], &world.trust());
     assert_eq!(report.verdict, Verdict::Consistent);
 }
+
+#[test]
+fn two_roots_for_one_size_in_whatever_receipts() {
+    let (mut world, recording) = recorded();
+    let key = DeviceKey::from_seed([1; 32]);
+    let second_history = |world: &World| {
+        let mut second = World::new();
+        second.entries.clone_from(&world.entries);
+        second.entries[1].statement = Digest::of(b"another history");
+        second
+    };
+    // the enrolment is shown in another history than the recording
+    let mut enrolled_elsewhere = recording.clone();
+    let (enrolment, _) = enrolled_elsewhere.evidence.registry[0].clone();
+    enrolled_elsewhere.evidence.registry[0].1 = second_history(&world).receipt(&enrolment);
+    fails(&world, &enrolled_elsewhere, FindingName::Checkpoint, ReasonCode::ChainForked);
+    // a snapshot is, which tells that the key was not revoked
+    let snapshot = world.snapshot(Vec::new());
+    let mut told_elsewhere = recording.clone();
+    let last = told_elsewhere.sealed.len() - 1;
+    *told_elsewhere.evidence.receipts.last_mut().unwrap() = told_elsewhere.receipt(&world, last);
+    let receipt = second_history(&world).receipt(&snapshot);
+    told_elsewhere.evidence.registry.push((snapshot, receipt));
+    fails(&world, &told_elsewhere, FindingName::Checkpoint, ReasonCode::ChainForked);
+    // what nobody has signed proves no fork
+    let mut stranger = second_history(&world);
+    stranger.log = World::of_operator(3).log;
+    let revocation = world.revoke(key.digest(), 0);
+    stranger.entries.push(revocation.entry());
+    let mut framed = recording;
+    framed.evidence.registry.push((revocation.clone(), stranger.receipt(&revocation)));
+    let report = examine(&framed.bytes, &[], &[framed.evidence], &world.trust());
+    assert_eq!(report.verdict, Verdict::Consistent);
+}
+
+#[test]
+fn one_entry_for_two_statements_and_times_that_run_backwards() {
+    let mut world = World::new();
+    let key = DeviceKey::from_seed([1; 32]);
+    let enrolment = world.enrol(&key, crate::statement::Role::Device);
+    let honest = world.record_as(&key, &enrolment, &video(1), true, |_| {});
+    // the operator gives the last statement an earlier time than the first
+    let last = honest.sealed.len() - 1;
+    let mut backwards = honest.clone();
+    let early = UnixSeconds::new(honest.sealed[0].sealed_at.get() - 1);
+    backwards.sealed[last].sealed_at = early;
+    let place = usize::try_from(honest.sealed[last].index.get()).unwrap();
+    world.entries[place].sealed_at = early;
+    let first = backwards.receipt(&world, 0);
+    *backwards.evidence.receipts.first_mut().unwrap() = first;
+    *backwards.evidence.receipts.last_mut().unwrap() = backwards.receipt(&world, last);
+    let (sealed, _) = backwards.evidence.registry[0].clone();
+    backwards.evidence.registry[0].1 = world.receipt(&sealed);
+    fails(&world, &backwards, FindingName::Inclusion, ReasonCode::OrderImpossible);
+}
+
+#[test]
+fn a_deposit_beside_another_statement_is_no_evidence() {
+    let mut world = World::new();
+    let mut deposit = world.deposit(1, crate::statement::Role::Account, &super::world::noise(1, 3 << 20));
+    let again = deposit.evidence.statements[0].clone();
+    deposit.evidence.statements.push(again);
+    fails(&world, &deposit, FindingName::Continuity, ReasonCode::SequenceBroken);
+}
+
+#[test]
+fn a_segment_with_another_number() {
+    let mut world = World::new();
+    let recording = world.record_with(1, &video(1), true, |payload| {
+        if let Payload::Segment(segment) = payload
+            && segment.sequence.get() == 5
+        {
+            segment.sequence = Sequence::new(6);
+        }
+    });
+    fails(&world, &recording, FindingName::Continuity, ReasonCode::SequenceBroken);
+}
+
+#[test]
+fn an_end_in_the_middle() {
+    let mut world = World::new();
+    let whole = video(1);
+    let mut recording = world.record(1, &whole);
+    // signed by the device in every respect, but for the place of the end
+    let key = DeviceKey::from_seed([1; 32]);
+    let statements = &mut recording.evidence.statements;
+    let Payload::Segment(mut after) = statements[8].payload().clone() else { panic!("no segment") };
+    let end = statements[9].clone();
+    after.sequence = Sequence::new(10);
+    after.previous = end.digest();
+    after.range = crate::ByteRange::new(recording.bytes.len() as u64, 4).unwrap();
+    after.digest = Digest::of(b"more");
+    statements.push(Statement::sign(&Payload::Segment(after), &key).unwrap());
+    recording.bytes.extend_from_slice(b"more");
+    fails(&world, &recording, FindingName::Continuity, ReasonCode::SequenceBroken);
+}

@@ -219,3 +219,99 @@ fn evidence_that_withholds_a_revocation_is_invalid() {
     recording.evidence.registry.push(world.prove(snapshot));
     fails(&check(&world, &recording), ReasonCode::RevocationWithheld);
 }
+
+#[test]
+fn a_snapshot_of_another_chain_says_nothing_about_this_one() {
+    let mut world = World::new();
+    let mut neighbour = World::of_operator(5);
+    let mut recording = world.record(1, &video(1));
+    let listed = world.snapshot(vec![DeviceKey::from_seed([1; 32]).digest()]);
+    let listed = world.prove(listed);
+    neighbour.clock += 500;
+    let clean = neighbour.snapshot(Vec::new());
+    let clean = neighbour.prove(clean);
+    let trust = world.trust_beside(&neighbour);
+    let check = |recording: &Recording| {
+        examine(&recording.bytes, &[], std::slice::from_ref(&recording.evidence), &trust)
+    };
+    recording.evidence.registry.push(clean);
+    let report = check(&recording);
+    holds(&report, ReasonCode::EnrolledNoSnapshot);
+    assert_eq!(report.subject.unwrap().revocations_as_of, None);
+    // nor does it take back what a snapshot of this chain says
+    recording.evidence.registry.push(listed);
+    fails(&check(&recording), ReasonCode::RevocationWithheld);
+}
+
+#[test]
+fn a_later_snapshot_does_not_take_back_a_revocation() {
+    let mut world = World::new();
+    let mut recording = world.record(1, &video(1));
+    let listed = world.snapshot(vec![DeviceKey::from_seed([1; 32]).digest()]);
+    let clean = world.snapshot(Vec::new());
+    recording.evidence.registry.extend([world.prove(listed), world.prove(clean)]);
+    fails(&check(&world, &recording), ReasonCode::RevocationWithheld);
+}
+
+#[test]
+fn a_made_up_snapshot_proves_nothing() {
+    let mut world = World::new();
+    let mut recording = world.record(1, &video(1));
+    let registrar = std::mem::replace(&mut world.registrar, DeviceKey::from_seed([77; 32]));
+    let clean = world.snapshot(Vec::new());
+    let framing = world.snapshot(vec![DeviceKey::from_seed([1; 32]).digest()]);
+    world.registrar = registrar;
+    recording.evidence.registry.extend([world.prove(clean), world.prove(framing)]);
+    let report = check(&world, &recording);
+    holds(&report, ReasonCode::EnrolledNoSnapshot);
+    assert_eq!(report.subject.unwrap().revocations_as_of, None);
+}
+
+#[test]
+fn of_two_snapshots_the_newer_one_is_told() {
+    let mut world = World::new();
+    let mut recording = world.record(1, &video(1));
+    let older = world.snapshot(Vec::new());
+    let newer = world.snapshot(Vec::new());
+    let as_of = UnixMillis::saturating((world.clock - 1) * 1000);
+    for snapshots in [[&older, &newer], [&newer, &older]] {
+        recording.evidence.registry.truncate(1);
+        recording.evidence.registry.extend(snapshots.map(|one| world.prove(one.clone())));
+        let report = check(&world, &recording);
+        holds(&report, ReasonCode::Enrolled);
+        assert_eq!(report.subject.unwrap().revocations_as_of, Some(as_of));
+    }
+}
+
+#[test]
+fn of_two_revocations_the_one_that_takes_effect_first_counts() {
+    let mut world = World::new();
+    let mut recording = world.record(1, &video(1));
+    let kid = DeviceKey::from_seed([1; 32]).digest();
+    let late = world.revoke(kid, world.clock + 500);
+    let early = world.revoke(kid, NEW_YEAR);
+    for revocations in [[&late, &early], [&early, &late]] {
+        recording.evidence.registry.truncate(1);
+        recording.evidence.registry.extend(revocations.map(|one| world.prove(one.clone())));
+        fails(&check(&world, &recording), ReasonCode::Revoked);
+    }
+}
+
+#[test]
+fn what_is_sealed_at_the_very_second_of_a_revocation_is_revoked() {
+    let mut world = World::new();
+    let mut recording = world.record(1, &video(1));
+    let last = recording.sealed.last().unwrap().sealed_at.get();
+    let kid = DeviceKey::from_seed([1; 32]).digest();
+    for (effective, revoked) in [(last, true), (last + 1, false)] {
+        recording.evidence.registry.truncate(1);
+        let revocation = world.revoke(kid, effective);
+        recording.evidence.registry.push(world.prove(revocation));
+        let report = check(&world, &recording);
+        if revoked {
+            fails(&report, ReasonCode::Revoked);
+        } else {
+            holds(&report, ReasonCode::EnrolledRevokedLater);
+        }
+    }
+}

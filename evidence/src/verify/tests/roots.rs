@@ -4,9 +4,9 @@ use tlog::{TreeHead, TreeSize};
 
 use super::world::{NEW_YEAR, Recording, World, examine, reason, video};
 use crate::report::{FindingName, ReasonCode, Report, State, Verdict};
-use crate::trust::Window;
+use crate::trust::{TrustedLogs, Window};
 use crate::verify::{Input, LookupOutcome, Observation, RootsObservation, SeenRoot, verify};
-use crate::{Digest, UnixMillis, UnixSeconds};
+use crate::{Digest, UnixSeconds};
 
 fn observe(recording: &Recording) -> Observation {
     let pieces = recording
@@ -24,7 +24,6 @@ fn with_roots(world: &World, recording: &Recording, roots: Vec<SeenRoot>) -> Rep
         observation: &observe(recording),
         lookup: LookupOutcome::NotAsked,
         roots: Some(RootsObservation { roots }),
-        now: UnixMillis::EPOCH,
     };
     verify(&input)
 }
@@ -139,5 +138,61 @@ fn a_closed_log_does_not_grow() {
         let report = with_policy(&world, &recording, open, Some(closed));
         assert_eq!(report.verdict, Verdict::EvidenceInvalid);
         assert_eq!(reason(&report, FindingName::Checkpoint), (State::Failed, ReasonCode::LogClosed));
+    }
+}
+
+#[test]
+fn an_empty_chain_elsewhere_agrees_with_nothing() {
+    let mut world = World::witnessed();
+    let recording = world.record(1, &video(1));
+    let entries = std::mem::take(&mut world.entries);
+    let empty = seen(&world);
+    world.entries = entries;
+    let report = with_roots(&world, &recording, vec![empty]);
+    assert_eq!(reason(&report, FindingName::Roots), (State::NotChecked, ReasonCode::RootsUnavailable));
+}
+
+#[test]
+fn of_two_policies_the_one_that_proves_a_time_counts() {
+    let mut world = World::witnessed();
+    let recording = world.record(1, &video(1));
+    let log = world.log.verifier_key();
+    let lax = tlog::Policy::parse(format!("log {log}\nquorum none\n").as_bytes()).unwrap();
+    let strict = tlog::Policy::parse(world.policy().as_bytes()).unwrap();
+    let logs = |policy: &tlog::Policy, window| TrustedLogs { policy: policy.clone(), window, closed: None };
+    let always = Window::default();
+    for policies in [[logs(&lax, always), logs(&strict, always)], [logs(&strict, always), logs(&lax, always)]]
+    {
+        let trust = world.trust_in(&policies);
+        let report = examine(&recording.bytes, &[], std::slice::from_ref(&recording.evidence), &trust);
+        assert_eq!(report.verdict, Verdict::Consistent);
+        assert_eq!(reason(&report, FindingName::Checkpoint), (State::Proven, ReasonCode::Cosigned));
+        assert_eq!(
+            report.chain.unwrap().proven_sealing_time,
+            Some(UnixSeconds::new(world.clock + 5)),
+            "the operator's word does not stand in for a time that is proven"
+        );
+    }
+    // one that is satisfied suffices, whatever the others say, and in whatever order
+    let over = Window { from: None, until: Some(UnixSeconds::new(NEW_YEAR)) };
+    for policies in [[logs(&lax, always), logs(&strict, over)], [logs(&strict, over), logs(&lax, always)]] {
+        let trust = world.trust_in(&policies);
+        let report = examine(&recording.bytes, &[], std::slice::from_ref(&recording.evidence), &trust);
+        assert_eq!(report.verdict, Verdict::Consistent);
+        assert_eq!(reason(&report, FindingName::Checkpoint), (State::Proven, ReasonCode::LogSigned));
+    }
+}
+
+#[test]
+fn a_policy_for_another_log_does_not_stand_in_the_way() {
+    let mut world = World::new();
+    let recording = world.record(1, &video(1));
+    let policy = |world: &World| tlog::Policy::parse(world.policy().as_bytes()).unwrap();
+    let logs = |policy| TrustedLogs { policy, window: Window::default(), closed: None };
+    let (ours, other) = (logs(policy(&world)), logs(policy(&World::of_operator(5))));
+    let evidence = std::slice::from_ref(&recording.evidence);
+    for policies in [[ours.clone(), other.clone()], [other, ours]] {
+        let report = examine(&recording.bytes, &[], evidence, &world.trust_in(&policies));
+        assert_eq!(report.verdict, Verdict::Consistent);
     }
 }

@@ -133,6 +133,24 @@ impl World {
         TrustFile::compose(operator, &logs, &[(self.registrar_vkey.clone(), registrar)]).unwrap()
     }
 
+    /// Trust in this registrar, and in these policies.
+    pub(super) fn trust_in(&self, logs: &[TrustedLogs]) -> TrustFile {
+        let operator = Operator { name: "测试公证处".to_owned(), url: None };
+        TrustFile::compose(operator, logs, &[(self.registrar_vkey.clone(), Window::default())]).unwrap()
+    }
+
+    /// Trust in this operator and in another one.
+    pub(super) fn trust_beside(&self, other: &Self) -> TrustFile {
+        let operator = Operator { name: "测试公证处".to_owned(), url: None };
+        let logs = [self, other].map(|world| TrustedLogs {
+            policy: tlog::Policy::parse(world.policy().as_bytes()).unwrap(),
+            window: Window::default(),
+            closed: None,
+        });
+        let registrars = [self, other].map(|world| (world.registrar_vkey.clone(), Window::default()));
+        TrustFile::compose(operator, &logs, &registrars).unwrap()
+    }
+
     pub(super) fn seal(&mut self, statement: Statement) -> Sealed {
         self.clock += 1;
         let sealed_at = UnixSeconds::new(self.clock);
@@ -412,9 +430,8 @@ pub(super) fn examine(
     supplied: &[EvidenceFile],
     trust: &TrustFile,
 ) -> Report {
-    let now = UnixMillis::saturating((NEW_YEAR + 1_000_000) * 1000);
     let examination =
-        Examination::new(bytes.len() as u64, boundaries.to_vec(), supplied.to_vec(), trust.clone(), now);
+        Examination::new(bytes.len() as u64, boundaries.to_vec(), supplied.to_vec(), trust.clone());
     check_shape(drive(examination, bytes, &LookupAnswer::NoServer).report())
 }
 
@@ -425,9 +442,7 @@ pub(super) fn examine_online(
     served: &LookupAnswer,
     trust: &TrustFile,
 ) -> Report {
-    let now = UnixMillis::saturating((NEW_YEAR + 1_000_000) * 1000);
-    let examination =
-        Examination::new(bytes.len() as u64, boundaries.to_vec(), Vec::new(), trust.clone(), now);
+    let examination = Examination::new(bytes.len() as u64, boundaries.to_vec(), Vec::new(), trust.clone());
     check_shape(drive(examination, bytes, served).report())
 }
 
