@@ -95,8 +95,10 @@ impl Loop {
         if let Some(delay) = round.delay {
             self.display.sealing_delay(delay);
         }
-        if let Some(refusal) = round.refused.first() {
-            self.tell(Some(format!("The server refuses statements: {} ({}).", refusal.detail, refusal.code)));
+        if let Some(error) = &round.unreadable {
+            self.tell(Some(error.to_string()));
+        } else if let Some(refusal) = round.refused.first() {
+            self.tell(Some(format!("The server refuses statements: {refusal}.")));
         } else if round.sealed > 0 {
             self.tell(None);
         }

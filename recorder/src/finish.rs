@@ -63,12 +63,12 @@ pub fn is_complete(spooled: &Spooled) -> Result<bool, FinishError> {
 /// # Errors
 /// [`FinishError`]
 pub fn write_evidence(spooled: &Spooled, registry: Option<&OwnRegistry>) -> Result<PathBuf, FinishError> {
-    let evidence = build(spooled, registry)?;
+    let evidence = build(spooled, registry, spooled.counts().signed)?;
     let path = spooled.about().evidence.clone();
     match durable::create(&path, &evidence.encode(), MODE) {
         Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => {
             // A crash after the evidence file was written and before the spool was cleared.
-            if !is_evidence_of(&path, &evidence) {
+            if evidence_there(&path, &evidence).is_none() {
                 return Err(FinishError::InTheWay { path });
             }
             durable::replace(&path, &evidence.encode(), MODE)?;
@@ -78,17 +78,61 @@ pub fn write_evidence(spooled: &Spooled, registry: Option<&OwnRegistry>) -> Resu
     Ok(path)
 }
 
-fn is_evidence_of(path: &Path, evidence: &EvidenceFile) -> bool {
-    let small = std::fs::metadata(path).is_ok_and(|file| file.len() <= evidence::MAX_EVIDENCE_LEN as u64);
-    let there =
-        small.then(|| std::fs::read(path).ok()).flatten().and_then(|bytes| EvidenceFile::parse(&bytes).ok());
-    there.is_some_and(|there| there.first().digest() == evidence.first().digest())
+/// The sealed beginning of a recording whose rest will never be sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedPart {
+    /// Its evidence file.
+    pub path: PathBuf,
+    /// Segments, at least one.
+    pub segments: u64,
+    /// Bytes of the video that they cover.
+    pub bytes: u64,
 }
 
-fn build(spooled: &Spooled, registry: Option<&OwnRegistry>) -> Result<EvidenceFile, FinishError> {
+/// Writes evidence of the sealed beginning of a recording, without an `end`; the spool keeps everything. [`write_evidence`] replaces it
+/// should the rest be sealed after all. `None`: no segment is sealed.
+///
+/// # Errors
+/// [`FinishError`]
+pub fn write_sealed_part(
+    spooled: &Spooled,
+    registry: Option<&OwnRegistry>,
+) -> Result<Option<SealedPart>, FinishError> {
+    let Some(last) = spooled.sealed_from_start().checked_sub(1).filter(|last| *last > 0) else {
+        return Ok(None);
+    };
+    let statement = submission(spooled, last)?.statement;
+    let Payload::Segment(segment) = statement.payload() else { return Ok(None) };
+    let evidence = build(spooled, registry, last + 1)?;
+    let path = spooled.about().evidence.clone();
+    match durable::create(&path, &evidence.encode(), MODE) {
+        Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => {
+            match evidence_there(&path, &evidence) {
+                None => return Err(FinishError::InTheWay { path }),
+                Some(there) if there.statements().len() >= evidence.statements().len() => {}
+                Some(_) => durable::replace(&path, &evidence.encode(), MODE)?,
+            }
+        }
+        created => created?,
+    }
+    Ok(Some(SealedPart { path, segments: last, bytes: segment.range.end() }))
+}
+
+/// The evidence file at `path`, if it is about the same recording.
+fn evidence_there(path: &Path, evidence: &EvidenceFile) -> Option<EvidenceFile> {
+    let small = std::fs::metadata(path).is_ok_and(|file| file.len() <= evidence::MAX_EVIDENCE_LEN as u64);
+    let bytes = small.then(|| std::fs::read(path).ok()).flatten()?;
+    let there = EvidenceFile::parse(&bytes).ok()?;
+    (there.first().digest() == evidence.first().digest()).then_some(there)
+}
+
+/// Evidence of the first `count` statements, which are sealed.
+fn build(spooled: &Spooled, registry: Option<&OwnRegistry>, count: u64) -> Result<EvidenceFile, FinishError> {
     let mut places = BTreeMap::new();
     spooled.replay_receipts(|sealed| {
-        places.insert(sealed.sequence, (sealed.index, sealed.sealed_at));
+        if sealed.sequence < count {
+            places.insert(sealed.sequence, (sealed.index, sealed.sealed_at));
+        }
     })?;
     let (mut sealed, mut disclosures, mut blocks) = (Vec::new(), Vec::new(), Vec::new());
     for (sequence, (index, sealed_at)) in places {

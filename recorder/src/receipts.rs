@@ -10,8 +10,7 @@ pub enum ReceiptError {
     /// It does not parse.
     #[error("{0}")]
     Malformed(#[source] TlogProofError),
-    /// It parses and does not verify under any policy of the trust file. The reason is that of the last policy that
-    /// knows the log.
+    /// It parses and does not verify under any policy of the trust file. The reason is that of the last policy tried.
     #[error("{0}")]
     Refused(#[source] TlogProofError),
     /// The outcome and its receipt name different places.

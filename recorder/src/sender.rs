@@ -2,6 +2,7 @@
 //! verified here and is on the medium.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -87,6 +88,21 @@ pub struct Refusal {
     pub detail: String,
 }
 
+impl Refusal {
+    /// Whether the service will never want these bytes (`docs/spec/http.md`): all refusals but those that an enrolment cures.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        !matches!(self.code.as_str(), "key-unknown" | "key-not-valid")
+    }
+}
+
+/// "The key has been revoked (key-revoked)", without a full stop.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.detail.trim_end_matches('.'), self.code)
+    }
+}
+
 /// What one round brought.
 #[derive(Debug, Default)]
 pub struct Round {
@@ -98,6 +114,8 @@ pub struct Round {
     pub refused: Vec<Refusal>,
     /// Time from signature to verified receipt, of the newest one sealed.
     pub delay: Option<Duration>,
+    /// A recording of which something could not be read; the others were sent.
+    pub unreadable: Option<SendError>,
 }
 
 /// Sends the outbox, one request a round.
@@ -108,6 +126,14 @@ pub struct Sender {
     outbox: Arc<Outbox>,
     /// Statements not to be offered again before the time given.
     paused: HashMap<(String, u64), Instant>,
+    /// By recording: the latest refusal that is final.
+    refused: HashMap<String, Refusal>,
+}
+
+#[derive(Default)]
+struct Request {
+    items: Vec<Item>,
+    body: Vec<u8>,
 }
 
 struct Item {
@@ -126,13 +152,19 @@ impl Sender {
         latest: LatestHead,
         outbox: Arc<Outbox>,
     ) -> Self {
-        Self { service, verifier, latest, outbox, paused: HashMap::new() }
+        Self { service, verifier, latest, outbox, paused: HashMap::new(), refused: HashMap::new() }
     }
 
     /// The service.
     #[must_use]
     pub fn service(&self) -> &Service {
         &self.service
+    }
+
+    /// Why the service will never take the rest of this recording, if it said so.
+    #[must_use]
+    pub fn refused_for_good(&self, recording: &str) -> Option<&Refusal> {
+        self.refused.get(recording)
     }
 
     /// Forgets all pauses: everything that waits is offered in the next rounds.
@@ -145,39 +177,48 @@ impl Sender {
     /// # Errors
     /// [`SendError`]; receipts that did verify are kept nevertheless.
     pub fn round(&mut self) -> Result<Round, SendError> {
-        let (items, body) = self.collect()?;
-        if items.is_empty() {
-            return Ok(Round::default());
+        let (request, unreadable) = self.collect();
+        if request.items.is_empty() {
+            return unreadable.map_or_else(|| Ok(Round::default()), Err);
         }
-        let outcomes = self.service.submit(body, items.len())?;
-        self.take_in(&items, outcomes)
+        let outcomes = self.service.submit(request.body, request.items.len())?;
+        let round = self.take_in(&request.items, outcomes)?;
+        Ok(Round { unreadable, ..round })
     }
 
-    fn collect(&mut self) -> Result<(Vec<Item>, Vec<u8>), SendError> {
+    /// What fits into one request. A recording that cannot be read is left out and holds up no other.
+    fn collect(&mut self) -> (Request, Option<SendError>) {
         let now = Instant::now();
         self.paused.retain(|_, until| *until > now);
-        let (mut items, mut body) = (Vec::new(), Vec::new());
+        let (mut request, mut failure) = (Request::default(), None);
         for shared in self.outbox.items() {
-            let spooled = locked(&shared);
-            for (sequence, length) in spooled.waiting() {
-                if items.len() == MAX_SUBMISSIONS || body.len() + length > MAX_SUBMISSION_LEN {
-                    break;
-                }
-                if self.paused.contains_key(&(spooled.id().to_owned(), sequence)) {
-                    continue;
-                }
-                let bytes = spooled.submission(sequence)?;
-                let recording = spooled.id().to_owned();
-                let statement = parse(&bytes).map_err(|reason| SendError::Unreadable {
-                    recording: recording.clone(),
-                    sequence,
-                    reason,
-                })?;
-                body.extend_from_slice(&bytes);
-                items.push(Item { shared: Arc::clone(&shared), recording, sequence, statement });
+            if let Err(error) = self.collect_from(&shared, &mut request) {
+                failure.get_or_insert(error);
             }
         }
-        Ok((items, body))
+        (request, failure)
+    }
+
+    fn collect_from(&self, shared: &Shared, request: &mut Request) -> Result<(), SendError> {
+        let spooled = locked(shared);
+        for (sequence, length) in spooled.waiting() {
+            if request.items.len() == MAX_SUBMISSIONS || request.body.len() + length > MAX_SUBMISSION_LEN {
+                break;
+            }
+            if self.paused.contains_key(&(spooled.id().to_owned(), sequence)) {
+                continue;
+            }
+            let bytes = spooled.submission(sequence)?;
+            let recording = spooled.id().to_owned();
+            let statement = parse(&bytes).map_err(|reason| SendError::Unreadable {
+                recording: recording.clone(),
+                sequence,
+                reason,
+            })?;
+            request.body.extend_from_slice(&bytes);
+            request.items.push(Item { shared: Arc::clone(shared), recording, sequence, statement });
+        }
+        Ok(())
     }
 
     fn take_in(&mut self, items: &[Item], outcomes: Vec<Outcome>) -> Result<Round, SendError> {
@@ -200,7 +241,11 @@ impl Sender {
                     self.pause(item, REFUSED_PAUSE);
                     let recording = item.recording.clone();
                     let detail = detail.chars().filter(|c| !c.is_control()).collect();
-                    round.refused.push(Refusal { recording, sequence: item.sequence, code, detail });
+                    let refusal = Refusal { recording, sequence: item.sequence, code, detail };
+                    if refusal.is_final() {
+                        self.refused.insert(refusal.recording.clone(), refusal.clone());
+                    }
+                    round.refused.push(refusal);
                 }
             }
         }

@@ -13,14 +13,14 @@ use crate::clock::wall_clock;
 use crate::device::{Device, DeviceError};
 use crate::display::Display;
 use crate::durable::{self, FileError, PRIVATE};
-use crate::finish::{self, FinishError};
+use crate::finish::{self, FinishError, SealedPart};
 use crate::latest_head::LatestHead;
 use crate::ledger::{Ledger, LedgerError};
 use crate::outbox::{Outbox, Shared, locked};
 use crate::receipts::ReceiptVerifier;
 use crate::recovery;
 use crate::registry::{OwnRegistry, RegistryError};
-use crate::sender::Sender;
+use crate::sender::{Refusal, Sender};
 use crate::service::{Service, ServiceError};
 use crate::spool::Counts;
 use crate::trust::{self, TrustChoiceError};
@@ -95,6 +95,21 @@ pub struct Session {
     pub display: Arc<Display>,
     server: ServerUrl,
     verifier: Arc<ReceiptVerifier>,
+}
+
+/// A recording or deposit whose rest the service refuses for good.
+#[derive(Debug)]
+pub struct RefusedRest {
+    /// The name of the video or file.
+    pub name: String,
+    /// Its folder in the spool.
+    pub folder: PathBuf,
+    /// Statements that are not sealed.
+    pub waiting: u64,
+    /// Why.
+    pub refusal: Refusal,
+    /// What was sealed before, if anything was.
+    pub sealed: Result<Option<SealedPart>, FinishError>,
 }
 
 /// How a wait for receipts ended.
@@ -219,6 +234,25 @@ impl Session {
         }
         let registry = self.fetch_registry(service).ok();
         complete.iter().map(|item| self.finish_one(item, registry.as_ref())).collect()
+    }
+
+    /// Everything of which the service refuses the rest for good, with evidence of what was sealed before. Nothing leaves the spool:
+    /// a service that refuses may be wrong.
+    pub fn finish_refused(&self, sender: &Sender) -> Vec<RefusedRest> {
+        let mut refused = Vec::new();
+        for item in self.outbox.items() {
+            let spooled = locked(&item);
+            let Some(refusal) = sender.refused_for_good(spooled.id()) else { continue };
+            let registry = self.fetch_registry(sender.service()).ok();
+            refused.push(RefusedRest {
+                name: spooled.about().name().into_owned(),
+                folder: spooled.path().to_owned(),
+                waiting: spooled.counts().waiting(),
+                refusal: refusal.clone(),
+                sealed: finish::write_sealed_part(&spooled, registry.as_ref()),
+            });
+        }
+        refused
     }
 
     fn finish_one(&self, item: &Shared, registry: Option<&OwnRegistry>) -> Result<PathBuf, FinishError> {

@@ -8,10 +8,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use evidence::report::{ErrorCode, State};
-use evidence::statement::{EndReason, TrackKind};
+use evidence::statement::{EndReason, Role, TrackKind};
 use evidence::{Payload, Verdict};
 use support::notary::{Mood, Notary};
 use support::recorder::{PROGRAM, Recorder, WAITING, said, sample, text};
+use support::wait_for;
 
 const LIVE: &str = "h264-aac-live.mp4";
 
@@ -101,6 +102,20 @@ fn a_device_that_is_not_enrolled_records_nothing_and_says_what_to_do() {
     let output = recorder.record(&sample(LIVE), "video.mp4");
     assert!(said(&output).contains("enrolment of this device cannot be fetched"), "{}", said(&output));
     assert!(!recorder.path("video.mp4").exists());
+}
+
+#[test]
+fn an_account_deposits_and_does_not_record() {
+    let notary = Notary::start();
+    let recorder = Recorder::initialised(&notary);
+    notary.enrol_as(&recorder.public_key(), Role::Account);
+    let output = recorder.record(&sample(LIVE), "video.mp4");
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("account") && said(&output).contains("deposit FILE"), "{}", said(&output));
+    assert!(!recorder.path("video.mp4").exists() && recorder.spooled().is_empty());
+    std::fs::write(recorder.path("photo.jpg"), b"photo").unwrap();
+    let output = recorder.deposit(&recorder.path("photo.jpg"));
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
 }
 
 #[test]
@@ -232,7 +247,7 @@ fn a_pipe_is_sealed_while_it_flows_and_a_cut_stream_is_signed_as_far_as_it_came(
     let notary = Notary::start();
     let recorder = Recorder::enrolled(&notary);
     let bytes = std::fs::read(sample("patrol.mp4")).unwrap();
-    let mut child = piped(&recorder, "video.mp4");
+    let mut child = recorder.piped("video.mp4");
     let mut input = child.stdin.take().unwrap();
     input.write_all(&bytes[..200_000]).unwrap();
     // Sealed before the stream has ended: start and at least one segment.
@@ -251,7 +266,7 @@ fn a_stop_signal_closes_the_recording() {
     let notary = Notary::start();
     let recorder = Recorder::enrolled(&notary);
     let bytes = std::fs::read(sample("patrol.mp4")).unwrap();
-    let mut child = piped(&recorder, "video.mp4");
+    let mut child = recorder.piped("video.mp4");
     let mut input = child.stdin.take().unwrap();
     input.write_all(&bytes[..200_000]).unwrap();
     wait_for(|| notary.sealed() >= 3);
@@ -351,27 +366,6 @@ fn evidence_for_another_recording_is_not_used() {
     std::fs::copy(recorder.path("one.mp4.evidence"), recorder.path("two.mp4.evidence")).unwrap();
     let report = recorder.verify("two.mp4", &notary.trust());
     assert_eq!((report.verdict, report.reason), (Verdict::NotCompleted, Some(ErrorCode::OtherFile)));
-}
-
-fn piped(recorder: &Recorder, output: &str) -> std::process::Child {
-    Command::new(PROGRAM)
-        .args(recorder.record_args("-".as_ref(), output))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-/// Gives up after a minute, so that a recorder that never sends fails the test instead of hanging it.
-fn wait_for(condition: impl Fn() -> bool) {
-    for _ in 0..6000 {
-        if condition() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    panic!("waited in vain");
 }
 
 fn start_of(notary: &Notary, counter: u64) -> evidence::statement::Start {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::background::Background;
-use crate::session::Session;
+use crate::session::{RefusedRest, Session};
 
 /// BSD `EX_TEMPFAIL`: try again later.
 const NOT_SEALED_YET: u8 = 75;
@@ -53,15 +53,35 @@ pub(super) fn settle(
             }
         }
     }
+    let refused = session.finish_refused(&sender);
+    refused.iter().for_each(|rest| tell_refused(session, rest));
     let counts = session.outbox.counts();
     if counts.waiting() > 0 {
         outcome = Outcome::Waiting;
+    }
+    let hopeful = counts.waiting() - refused.iter().map(|rest| rest.waiting).sum::<u64>();
+    if hopeful > 0 {
         let reason = waited.trouble.map_or_else(String::new, |trouble| format!(" {trouble}"));
         session.display.say(&format!(
-            "{} of {} statements wait to be sealed; they are safe in the spool.{reason} Run `jianzhen-recorder flush` later.",
-            counts.waiting(),
+            "{hopeful} of {} statements wait to be sealed; they are safe in the spool.{reason} Run `jianzhen-recorder flush` later.",
             counts.signed
         ));
     }
     Ok(outcome)
+}
+
+fn tell_refused(session: &Session, rest: &RefusedRest) {
+    let RefusedRest { name, folder, refusal, sealed, .. } = rest;
+    let folder = folder.display();
+    let sealed = match sealed {
+        Ok(Some(part)) => format!(
+            "The server refuses the rest of {name} for good: {refusal}. Its first {} segments, {} bytes, are sealed: {} is the evidence for them.",
+            part.segments,
+            part.bytes,
+            part.path.display()
+        ),
+        Ok(None) => format!("The server refuses {name} for good: {refusal}. No part of it is sealed."),
+        Err(error) => format!("The server refuses the rest of {name} for good: {refusal}. {error}"),
+    };
+    session.display.say(&format!("{sealed} What was refused stays in {folder}; move it away to give it up."));
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use evidence::statement::{ClockSource, EndReason, SelfCheck};
+use evidence::statement::{ClockSource, EndReason, Role, SelfCheck};
 use media::{Ending, Purpose, SegmentError, Segmenter, Truncation};
 
 use crate::background::Background;
@@ -43,6 +43,11 @@ pub(super) fn run(args: &Record) -> anyhow::Result<Outcome> {
     let mut session = Session::open(&args.online.connection(), Display::new())?;
     let sender = session.sender()?;
     let registry = session.registry(sender.service())?;
+    if registry.enrol().role == Role::Account {
+        anyhow::bail!(
+            "This key is enrolled for an account, whose recordings would be refused. To seal a finished file whole, use: jianzhen-recorder deposit FILE"
+        );
+    }
     let clock = SystemClock::start();
     let self_check = self_check(sender.service(), &output, track.is_some());
     let background = Background::start(sender, &session.outbox, &session.display)?;

@@ -247,6 +247,12 @@ impl Spooled {
         })
     }
 
+    /// How many statements from the first on have their receipts without a gap.
+    #[must_use]
+    pub fn sealed_from_start(&self) -> u64 {
+        self.waiting.keys().next().copied().unwrap_or(self.places.len() as u64)
+    }
+
     /// When a waiting statement was signed, if this process signed it.
     #[must_use]
     pub fn signed_at(&self, sequence: u64) -> Option<Instant> {

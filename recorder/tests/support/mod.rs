@@ -9,3 +9,14 @@
 pub mod history;
 pub mod notary;
 pub mod recorder;
+
+/// Gives up after a minute, so that a recorder that never sends fails the test instead of hanging it.
+pub fn wait_for(condition: impl Fn() -> bool) {
+    for _ in 0..6000 {
+        if condition() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("waited in vain");
+}

@@ -35,6 +35,8 @@ pub enum Mood {
     /// One outcome too few.
     TooFew,
     Refusing,
+    /// Refuses everything new once the log has this many entries: the key was revoked in mid-recording.
+    RevokedAfter(usize),
     /// Sealed only when asked for the second time.
     PendingFirst,
     /// Receipts signed by another key under the log's name.
@@ -129,10 +131,14 @@ impl Notary {
     }
 
     pub fn enrol(&self, key: &PublicKey) {
+        self.enrol_as(key, Role::Device);
+    }
+
+    pub fn enrol_as(&self, key: &PublicKey, role: Role) {
         let enrol = Enrol {
             key: *key,
             id: "recorder-01".to_owned(),
-            role: Role::Device,
+            role,
             model: "T1".to_owned(),
             agency: "Agency of the tests".to_owned(),
             valid_from: UnixMillis::EPOCH,
@@ -177,6 +183,10 @@ impl State {
         self.sealed.len() - 1
     }
 
+    fn is_sealed(&self, statement: &Statement) -> bool {
+        self.sealed.iter().any(|(sealed, _)| sealed.statement == *statement)
+    }
+
     fn receipt(&self, index: usize, key: &SigningKey) -> Receipt {
         receipt(&self.leaves, index, key)
     }
@@ -185,11 +195,17 @@ impl State {
         let mood = self.mood.clone();
         let asked = self.asked.entry(submission.statement.digest()).or_default();
         *asked += 1;
+        let asked = *asked;
         match mood {
             Mood::Refusing => {
                 return Outcome::Refused { code: "key-revoked".to_owned(), detail: "No.".to_owned() };
             }
-            Mood::PendingFirst if *asked == 1 => return Outcome::Pending,
+            Mood::RevokedAfter(size)
+                if self.sealed.len() >= size && !self.is_sealed(&submission.statement) =>
+            {
+                return Outcome::Refused { code: "key-revoked".to_owned(), detail: "Revoked.".to_owned() };
+            }
+            Mood::PendingFirst if asked == 1 => return Outcome::Pending,
             _ => {}
         }
         let index = self.seal(submission);

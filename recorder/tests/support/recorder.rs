@@ -1,7 +1,7 @@
 //! The recorder as a process, in a folder of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use evidence::report::Report;
 use evidence::{ByteRange, Digest, EvidenceFile, Examination, PublicKey, Step, TrustFile};
@@ -80,6 +80,17 @@ impl Recorder {
 
     pub fn record(&self, input: &Path, output: &str) -> Output {
         self.run_owned(&self.record_args(input, output))
+    }
+
+    /// A recording from a pipe that the test fills.
+    pub fn piped(&self, output: &str) -> Child {
+        Command::new(PROGRAM)
+            .args(self.record_args("-".as_ref(), output))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     pub fn flush(&self) -> Output {
