@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     match run(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("{}", sentences(&error));
+            eprintln!("{}", print::printable(&sentences(&error)));
             ExitCode::from(exit::NOT_COMPLETED)
         }
     }
@@ -49,9 +49,8 @@ fn run(cli: &Cli) -> anyhow::Result<u8> {
             format!("{}\n", serde_json::to_string(&report)?)
         } else {
             let server = cli.server.as_ref().map(|server| server.as_str());
-            let beside = evidence_beside(path, &surroundings).map(|beside| beside.display().to_string());
             let beside =
-                beside.map(|beside| text.fill("label", "evidence-beside", &[("path", &beside)]) + "\n");
+                evidence_beside(path, &surroundings).map(|beside| print::evidence_beside(&beside, &text));
             beside.unwrap_or_default() + &print::report(&path.display().to_string(), &report, server, &text)
         };
         // A reader that has seen enough (`| head`) changes no verdict.
@@ -75,7 +74,8 @@ fn pin(cli: &Cli, text: &Text) -> anyhow::Result<()> {
         ),
     };
     let trust = trust::pin(&bytes, &path)?;
-    let values = [("operator", trust.operator().name.as_str()), ("digest", &*trust.digest().to_string())];
+    let operator = print::printable(&trust.operator().name);
+    let values = [("operator", &*operator), ("digest", &*trust.digest().to_string())];
     eprintln!("{}", text.fill("label", "pinned", &values));
     Ok(())
 }

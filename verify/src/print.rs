@@ -1,6 +1,7 @@
 //! A report as sentences.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use evidence::report::{FindingName, Mismatch, State, Subject, SubjectKind};
 use evidence::{Report, UnixMillis, Verdict};
@@ -22,6 +23,13 @@ pub fn report(name: &str, report: &Report, server: Option<&str>, text: &Text) ->
     // Writing to a string cannot fail.
     let _ = write(&mut out, name, report, server, text);
     out
+}
+
+/// The line that names the evidence file that was found beside the file.
+#[must_use]
+pub fn evidence_beside(path: &Path, text: &Text) -> String {
+    let path = printable(&path.display().to_string());
+    text.fill("label", "evidence-beside", &[("path", &path)]) + "\n"
 }
 
 fn write(
@@ -188,9 +196,12 @@ fn write_limits(out: &mut String, text: &Text) -> std::fmt::Result {
     Ok(())
 }
 
-/// What somebody else wrote reaches a terminal without its control characters.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+/// What somebody else wrote reaches a terminal without its control characters, those that turn the direction of writing
+/// included (Unicode's `Bidi_Control`).
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// An instant in 北京时间, to the second.

@@ -134,11 +134,15 @@ fn evidence(bytes: &[u8], log: u8) -> EvidenceFile {
 }
 
 fn trust(log: u8) -> TrustFile {
+    trust_of(log, "Notary of the tests")
+}
+
+fn trust_of(log: u8, operator: &str) -> TrustFile {
     let policy = format!("log {}\nquorum none\n", signing_key("log.test", log).verifier_key());
     let policy = Policy::parse(policy.as_bytes()).unwrap();
     let logs = TrustedLogs { policy, window: Window::default(), closed: None };
     let registrar = signing_key("registrar.test", 3).verifier_key().clone();
-    let operator = Operator { name: "Notary of the tests".to_owned(), url: None };
+    let operator = Operator { name: operator.to_owned(), url: None };
     TrustFile::compose(operator, &[logs], &[(registrar, Window::default())]).unwrap()
 }
 
@@ -312,4 +316,34 @@ fn the_evidence_beside_the_file_is_used_and_said_to_be() {
     assert_eq!((code, report.verdict), (0, Verdict::Consistent));
     let said = case.run(&[text(&case.file), "--trust", text(&case.trust)]);
     assert!(String::from_utf8_lossy(&said.stdout).starts_with("Using the evidence file"), "{said:?}");
+}
+
+#[test]
+fn nothing_that_others_wrote_can_repaint_the_terminal() {
+    // Clears the screen, starts a line of its own, and turns the order of what follows.
+    const PAINT: &str = "\u{1b}[2J\nconsistent\u{202e}\u{2066}";
+    let case = Case::new();
+    let calm = |said: &[u8], lines: usize| {
+        let said = String::from_utf8_lossy(said);
+        let paints = |c: char| c.is_control() && c != '\n' || "\u{202e}\u{2066}".contains(c);
+        assert!(!said.contains(paints), "{said:?}");
+        assert!(lines == 0 || said.lines().count() == lines, "{said:?}");
+    };
+    let hostile = case.path("hostile.json");
+    std::fs::write(&hostile, trust_of(1, PAINT).bytes()).unwrap();
+    let pinned = case.run(&["--pin", "--trust", text(&hostile)]);
+    assert_eq!(pinned.status.code(), Some(0));
+    calm(&pinned.stderr, 1);
+
+    let file = case.path(&format!("{PAINT}.jpg"));
+    std::fs::copy(&case.file, &file).unwrap();
+    std::fs::copy(&case.evidence, case.path(&format!("{PAINT}.jpg.evidence"))).unwrap();
+    let said = case.run(&[text(&file)]);
+    assert_eq!(said.status.code(), Some(0), "{said:?}");
+    calm(&said.stdout, 0);
+    assert!(!String::from_utf8_lossy(&said.stdout).lines().any(|line| line.starts_with("consistent")));
+
+    let missing = case.run(&["--pin", "--trust", text(&case.path(PAINT))]);
+    assert_eq!(missing.status.code(), Some(4));
+    calm(&missing.stderr, 1);
 }
