@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use evidence::report::{ErrorCode, FileFacts, Report, TrustFacts};
-use evidence::{EvidenceFile, EvidenceFileError, Examination, Step};
+use evidence::{EvidenceFile, EvidenceFileError, Examination, MAX_EVIDENCE_LEN, Step};
 use js_sys::Array;
 use protocol::{Phase, Progress};
 use wasm_bindgen::JsCast as _;
@@ -17,8 +17,6 @@ use crate::lookup::look_up;
 use crate::outbox::Outbox;
 use crate::trust::TrustLoader;
 
-/// Longest evidence file that is read into memory (`docs/spec/evidence-file.md`, "limit").
-const MAX_EVIDENCE_LENGTH: u64 = 64 << 20;
 /// More evidence files than anybody drops with one video.
 const MAX_SUPPLIED: u32 = 16;
 
@@ -138,14 +136,11 @@ async fn read_supplied(supplied: &Array) -> Result<Vec<EvidenceFile>, ErrorCode>
     for file in supplied.iter() {
         let blob: Blob = file.dyn_into().map_err(|_| ErrorCode::EvidenceUnreadable)?;
         let reader = BlobReader::new(blob);
-        if reader.length() > MAX_EVIDENCE_LENGTH {
+        if reader.length() > MAX_EVIDENCE_LEN as u64 {
             return Err(ErrorCode::EvidenceUnreadable);
         }
         let bytes = reader.read(0, reader.length()).await.map_err(|_| ErrorCode::EvidenceUnreadable)?;
-        files.push(EvidenceFile::parse(&bytes).map_err(|error| match error {
-            EvidenceFileError::Version(_) => ErrorCode::UnknownVersion,
-            _ => ErrorCode::EvidenceUnreadable,
-        })?);
+        files.push(EvidenceFile::parse(&bytes).map_err(|error: EvidenceFileError| error.code())?);
     }
     Ok(files)
 }
