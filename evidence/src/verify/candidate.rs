@@ -43,9 +43,7 @@ impl<'a> Candidate<'a> {
     }
 
     pub(crate) fn validity(&self) -> &Validity {
-        self.validity.get_or_init(|| {
-            Validity::of(self.file, self.input.trust, self.input.roots.as_ref(), self.needed())
-        })
+        self.validity.get_or_init(|| Validity::of(self.file, self.input, self.needed()))
     }
 
     pub(crate) fn standing(&self) -> Standing {
@@ -150,14 +148,8 @@ pub(crate) fn decisive<'c, 'a>(
     if valid_excerpt.is_some() {
         return valid_excerpt;
     }
-    let rank = |outcome| match outcome {
-        Outcome::Whole => 2,
-        Outcome::Excerpt { .. } => 1,
-        Outcome::Open | Outcome::Differs => 0,
-    };
     identified().max_by_key(|one| {
-        let comparison = &one.comparison;
         let tie = (one.standing(), one.layout.complete, std::cmp::Reverse(one.sealed()));
-        (rank(comparison.outcome), comparison.matched_bytes, tie)
+        (one.comparison.matched_bytes, tie)
     })
 }

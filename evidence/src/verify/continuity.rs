@@ -11,7 +11,13 @@ use crate::segments_root;
 use crate::statement::{Deposit, End, Payload, Segment, Start, Statement};
 use crate::trust::TrustFile;
 
-pub(crate) fn check(file: &EvidenceFile, trust: &TrustFile, key: Option<&PublicKey>) -> Check {
+/// Checks `file`. `candidates` are all that were offered: another one may hold a second version of the recording.
+pub(crate) fn check(
+    file: &EvidenceFile,
+    candidates: &[EvidenceFile],
+    trust: &TrustFile,
+    key: Option<&PublicKey>,
+) -> Check {
     let unbroken = match file.statements.as_slice() {
         [only] if matches!(only.payload(), Payload::Deposit(_)) => check_deposit(file),
         all => check_recording(all),
@@ -20,7 +26,9 @@ pub(crate) fn check(file: &EvidenceFile, trust: &TrustFile, key: Option<&PublicK
         return Check::Failed(reason);
     }
     let Some(key) = key else { return Check::NotChecked(ReasonCode::NotReached) };
-    if has_conflict(file, trust, key) {
+    if has_conflict(file, trust, key)
+        || candidates.iter().any(|other| is_second_version(file, other, trust, key))
+    {
         return Check::Failed(ReasonCode::Conflict);
     }
     Check::Proven(ReasonCode::Unbroken)
@@ -109,5 +117,36 @@ fn has_conflict(file: &EvidenceFile, trust: &TrustFile, key: &PublicKey) -> bool
             && payload.recording() == recording
             && sealed.statement.verify(key).is_ok()
             && prove(sealed, receipt, trust).is_ok()
+    })
+}
+
+/// Whether `other` goes on differently from some statement of this recording on, by the same key, and the chain holds what it
+/// says there: that statement, or a later one that leads back to it.
+fn is_second_version(file: &EvidenceFile, other: &EvidenceFile, trust: &TrustFile, key: &PublicKey) -> bool {
+    let recording = file.first().payload().recording();
+    let mut pairs = file.statements.iter().zip(&other.statements);
+    let Some(at) = pairs.position(|(ours, theirs)| ours.bytes() != theirs.bytes()) else { return false };
+    let place = |file: &EvidenceFile| file.statements[at].payload().sequence();
+    let theirs = &other.statements[at];
+    if theirs.payload().recording() != recording || place(other) != place(file) {
+        return false;
+    }
+    let first = Sequence::new(at as u64);
+    let sealed =
+        other.receipts.iter().filter(|(sequence, _, _)| *sequence >= first).any(|(sequence, _, _)| {
+            let Some((sealed, receipt)) = other.receipt(*sequence) else { return false };
+            leads_back(other, first, *sequence) && prove(&sealed, receipt, trust).is_ok()
+        });
+    sealed && theirs.verify(key).is_ok()
+}
+
+/// Whether each statement after `first` up to `last` names the digest of the one before it.
+fn leads_back(file: &EvidenceFile, first: Sequence, last: Sequence) -> bool {
+    let at = |sequence: Sequence| usize::try_from(sequence.get()).ok();
+    let (Some(first), Some(last)) = (at(first), at(last)) else { return false };
+    let run = file.statements.get(first..=last).unwrap_or_default();
+    run.windows(2).all(|pair| match pair {
+        [before, after] => after.payload().previous() == Some(before.digest()),
+        _ => false,
     })
 }

@@ -1,15 +1,13 @@
 //! Everything about one candidate that does not depend on the file's bytes: whether the evidence itself holds.
 
 use super::inclusion::{self, Inclusion};
-use super::observation::RootsObservation;
 use super::receipt::Proven;
 use super::signer::{self, SignerCheck};
-use super::{Check, continuity, roots};
+use super::{Check, Input, continuity, roots};
 use crate::evidence_file::EvidenceFile;
 use crate::ids::Sequence;
 use crate::report::{Finding, FindingName, ReasonCode, State};
 use crate::statement::Payload;
-use crate::trust::TrustFile;
 
 /// What may be made of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,17 +33,13 @@ pub(crate) struct Validity {
 }
 
 impl Validity {
-    /// Checks `file`, of which the statements up to `needed` matter.
-    pub(crate) fn of(
-        file: &EvidenceFile,
-        trust: &TrustFile,
-        seen: Option<&RootsObservation>,
-        needed: Sequence,
-    ) -> Self {
+    /// Checks `file`, one of the candidates of `input`, of which the statements up to `needed` matter.
+    pub(crate) fn of(file: &EvidenceFile, input: &Input<'_>, needed: Sequence) -> Self {
+        let trust = input.trust;
         let inclusion = inclusion::check(file, trust);
         let signer = signer::check(file, trust, &inclusion, needed);
-        let continuity = continuity::check(file, trust, signer.key.as_ref());
-        let roots = roots::check(inclusion.covering(needed), seen, trust);
+        let continuity = continuity::check(file, input.candidates, trust, signer.key.as_ref());
+        let roots = roots::check(inclusion.covering(needed), input.roots.as_ref(), trust);
         let sealing_delay = sealing_delay(file, &inclusion);
         Self { signer, inclusion, continuity, roots, sealing_delay, pre_capture: pre_capture(file), needed }
     }

@@ -3,7 +3,7 @@
 use super::world::{Recording, World, examine, examine_online, noise, ranges, reason, video};
 use crate::examination::LookupAnswer;
 use crate::report::{ErrorCode, FindingName, ReasonCode, State, Verdict};
-use crate::statement::{Payload, Role};
+use crate::statement::{Payload, Role, Statement};
 use crate::{Digest, EvidenceFile};
 
 /// A black second: shorter than what identifies, equal in every video of one encoder.
@@ -388,4 +388,120 @@ fn recordings_without_a_segment_are_about_no_file() {
     });
     let report = examine(&bytes, &[], std::slice::from_ref(&claimed.evidence), &world.trust());
     assert_eq!((report.verdict, report.reason), (Verdict::NotCompleted, Some(ErrorCode::OtherFile)));
+}
+
+/// One device signs two versions of a recording, and the chain holds both.
+fn two_versions(world: &mut World) -> [Recording; 2] {
+    let key = crate::DeviceKey::from_seed([1; 32]);
+    let enrolment = world.enrol(&key, Role::Device);
+    let chunks = video(1);
+    let mut second = chunks.clone();
+    second[5][0] ^= 1;
+    let id = crate::RecordingId::from_bytes([9; 16]);
+    let at = crate::UnixMillis::saturating(world.clock * 1000);
+    [chunks, second].map(|chunks| {
+        // both begin with the same statements
+        world.record_as(&key, &enrolment, &chunks, true, |payload| match payload {
+            Payload::Start(one) => {
+                one.recording = id;
+                one.capture_begin = at;
+            }
+            Payload::Segment(one) => {
+                one.recording = id;
+                one.capture_begin = at;
+                one.capture_end = at;
+            }
+            Payload::End(one) => one.recording = id,
+            _ => {}
+        })
+    })
+}
+
+#[test]
+fn two_versions_of_one_recording_contradict_each_other() {
+    let mut world = World::new();
+    let versions = two_versions(&mut world);
+    let evidence = versions.clone().map(|version| version.evidence);
+    for (at, version) in versions.iter().enumerate() {
+        let trust = world.trust();
+        let alone = examine(&version.bytes, &version.ranges, &evidence[at..=at], &trust);
+        assert_eq!(alone.verdict, Verdict::Consistent, "nobody can know of the other one");
+        for both in [evidence.clone(), [evidence[1].clone(), evidence[0].clone()]] {
+            let report = examine(&version.bytes, &version.ranges, &both, &trust);
+            assert_eq!(report.verdict, Verdict::EvidenceInvalid);
+            assert_eq!(reason(&report, FindingName::Continuity), (State::Failed, ReasonCode::Conflict));
+        }
+    }
+}
+
+#[test]
+fn a_made_up_second_version_frames_nobody() {
+    let mut world = World::new();
+    let [good, other] = two_versions(&mut world);
+    let key = crate::DeviceKey::from_seed([1; 32]);
+    let stranger = crate::DeviceKey::from_seed([7; 32]);
+    // signed by the device, but the chain does not hold it
+    let mut unsealed = other.evidence.clone();
+    unsealed.receipts = good.evidence.receipts.clone();
+    // the chain holds it, but the device has not signed the part that differs
+    let mut unsigned = other.evidence.clone();
+    let forged = Statement::sign(unsigned.statements[6].payload(), &stranger).unwrap();
+    unsigned.statements[6] = forged;
+    // signed, but what the chain holds does not follow from it
+    let mut unlinked = other.evidence.clone();
+    let Payload::Segment(mut segment) = unlinked.statements[6].payload().clone() else { panic!() };
+    segment.capture_end = crate::UnixMillis::saturating(0);
+    unlinked.statements[6] = Statement::sign(&Payload::Segment(segment), &key).unwrap();
+    // an earlier copy of the evidence, which says the same
+    let mut earlier = good.evidence.clone();
+    earlier.statements.truncate(4);
+    earlier.receipts = vec![good.receipt(&world, 0), good.receipt(&world, 3)];
+    for rival in [unsealed, unsigned, unlinked, earlier] {
+        let report = examine(&good.bytes, &good.ranges, &[good.evidence.clone(), rival], &world.trust());
+        assert_eq!(report.verdict, Verdict::Consistent);
+    }
+}
+
+#[test]
+fn a_clip_that_was_deposited_is_consistent_although_it_is_an_excerpt_as_well() {
+    let mut world = World::new();
+    let chunks = video(1);
+    let recording = world.record(1, &chunks);
+    let clip = chunks[..3].concat();
+    let deposit = world.deposit(2, Role::Account, &clip);
+    for served in [found(&[&recording, &deposit]), found(&[&deposit, &recording])] {
+        let report = examine_online(&clip, &[], &served, &world.trust());
+        assert_eq!(report.verdict, Verdict::Consistent);
+    }
+}
+
+#[test]
+fn of_two_recordings_the_one_that_matches_more_bytes_decides() {
+    let mut world = World::new();
+    let (first, second) = (video(1), video(2));
+    let recordings = [world.record(1, &first), world.record(2, &second)];
+    let served = found(&[&recordings[0], &recordings[1]]);
+    for (more, other) in [(0, &first), (1, &second)] {
+        let own = if more == 0 { &second } else { &first };
+        let mixed = [&other[..6], &own[6..7]].concat();
+        let report = examine_online(&mixed.concat(), &ranges(&mixed), &served, &world.trust());
+        assert_eq!(report.verdict, Verdict::Inconsistent);
+        assert_eq!(report.subject.unwrap().key, recordings[more].evidence.first().kid());
+    }
+}
+
+#[test]
+fn half_is_half_of_the_segments_and_half_of_the_bytes() {
+    let mut world = World::new();
+    let many = |seed: u64, count: u64, length| (0..count).map(move |i| noise(seed + i, length));
+    // ten short segments and a long one; two of some length and ten tiny ones
+    let short: Vec<_> = many(100, 10, 3000).chain([noise(1, 90_000)]).collect();
+    let few: Vec<_> = many(200, 2, 15_000).chain(many(300, 10, 100)).collect();
+    for (chunks, shared) in [(short, 10), (few, 2)] {
+        let sealed = world.record(1, &chunks);
+        let others = chunks[shared..].iter().zip(900..).map(|(chunk, seed)| noise(seed, chunk.len()));
+        let file: Vec<_> = chunks[..shared].iter().cloned().chain(others).collect();
+        let report = examine_online(&file.concat(), &ranges(&file), &found(&[&sealed]), &world.trust());
+        assert_eq!(report.verdict, Verdict::NotDeposited);
+    }
 }

@@ -135,3 +135,30 @@ fn failing_says_why_and_proves_nothing() {
         assert_eq!((report.verdict, report.reason), (Verdict::NotCompleted, Some(*code)));
     }
 }
+
+#[test]
+fn an_excerpt_from_the_begin_and_a_deposit_are_read_once() {
+    let mut world = World::new();
+    let recording = world.record(1, &video(1));
+    let bytes = noise(1, (2 << 20) + 70_000);
+    let deposit = world.deposit(2, Role::Account, &bytes);
+    let prefix = ranges(&video(1))[4].end();
+    // the deposit without its first block: its other two are together as long as that
+    let files = [
+        (recording.bytes[..usize::try_from(prefix).unwrap()].to_vec(), recording.evidence),
+        (bytes[1 << 20..].to_vec(), deposit.evidence),
+    ];
+    for (file, evidence) in files {
+        let length = file.len() as u64;
+        // a boundary that no evidence knows
+        let boundaries = vec![ByteRange::new(1, length - 1).unwrap()];
+        let mut examination = Examination::new(length, boundaries, vec![evidence], world.trust());
+        let mut steps = 0;
+        while let Step::Hash(wanted) = examination.next() {
+            steps += 1;
+            assert!(wanted.iter().all(|range| range.offset() != 1), "{wanted:?}");
+            answer(&mut examination, &file, &wanted);
+        }
+        assert_eq!((examination.next(), steps), (Step::Done, 1));
+    }
+}

@@ -367,6 +367,13 @@ fn two_roots_for_one_size_in_whatever_receipts() {
     let receipt = second_history(&world).receipt(&snapshot);
     told_elsewhere.evidence.registry.push((snapshot, receipt));
     fails(&world, &told_elsewhere, FindingName::Checkpoint, ReasonCode::ChainForked);
+    // what is shown as a conflict and is none may still show a fork
+    let mut beside = recording.clone();
+    *beside.evidence.receipts.last_mut().unwrap() = beside.receipt(&world, last);
+    let again = beside.sealed[3].clone();
+    let receipt = second_history(&world).receipt(&again);
+    beside.evidence.conflicts.push((again, receipt));
+    fails(&world, &beside, FindingName::Checkpoint, ReasonCode::ChainForked);
     // what nobody has signed proves no fork
     let mut stranger = second_history(&world);
     stranger.log = World::of_operator(3).log;

@@ -196,3 +196,24 @@ fn a_policy_for_another_log_does_not_stand_in_the_way() {
         assert_eq!(report.verdict, Verdict::Consistent);
     }
 }
+
+#[test]
+fn of_two_proven_times_the_earlier_one_counts() {
+    let mut world = World::witnessed();
+    world.second_witness = true;
+    let recording = world.record(1, &video(1));
+    let second = super::world::second_witness();
+    let of_second =
+        format!("log {}\nwitness w2 {}\nquorum w2\n", world.log.verifier_key(), second.verifier_key());
+    let logs = [world.policy(), of_second].map(|text| TrustedLogs {
+        policy: tlog::Policy::parse(text.as_bytes()).unwrap(),
+        window: Window::default(),
+        closed: None,
+    });
+    for policies in [logs.clone(), [logs[1].clone(), logs[0].clone()]] {
+        let trust = world.trust_in(&policies);
+        let report = examine(&recording.bytes, &[], std::slice::from_ref(&recording.evidence), &trust);
+        let time = report.chain.unwrap().proven_sealing_time;
+        assert_eq!(time, Some(UnixSeconds::new(world.clock + 2)));
+    }
+}

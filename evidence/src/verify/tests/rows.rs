@@ -1,9 +1,10 @@
 //! A test for every row of the verdict table.
 
-use super::world::{World, examine, examine_online, noise, reason, video};
+use super::world::{World, examine, examine_online, noise, reason, slice, video};
 use crate::examination::LookupAnswer;
 use crate::report::{ErrorCode, FindingName, MismatchKind, ReasonCode, Report, State, Verdict};
 use crate::statement::Role;
+use crate::verify::{Input, LookupOutcome, Observation, verify};
 
 fn places(report: &Report) -> Vec<(Option<u64>, MismatchKind)> {
     report.mismatches.iter().map(|mismatch| (mismatch.segment, mismatch.kind)).collect()
@@ -251,4 +252,38 @@ fn evidence_that_does_not_hold_is_invalid_even_if_every_byte_matches() {
     assert_eq!(report.verdict, Verdict::EvidenceInvalid);
     assert_eq!(reason(&report, FindingName::Inclusion), (State::Failed, ReasonCode::ReceiptMissing));
     assert!(report.telemetry.is_empty());
+}
+
+#[test]
+fn what_was_not_read_neither_matches_nor_differs() {
+    let mut world = World::new();
+    let mut recording = world.record(1, &video(1));
+    let pieces = |except: usize| {
+        let read = recording.ranges.iter().enumerate().filter(|(place, _)| *place != except);
+        read.map(|(_, range)| (*range, crate::Digest::of(slice(&recording.bytes, *range)))).collect()
+    };
+    let mut observation =
+        Observation { length: recording.bytes.len() as u64, pieces: pieces(3), ..Observation::default() };
+    let judge = |observation: &Observation, evidence: &crate::EvidenceFile| {
+        verify(&Input {
+            candidates: std::slice::from_ref(evidence),
+            trust: &world.trust(),
+            observation,
+            lookup: LookupOutcome::NotAsked,
+            roots: None,
+        })
+    };
+    let report = judge(&observation, &recording.evidence);
+    assert_eq!((report.verdict, report.reason), (Verdict::NotCompleted, Some(ErrorCode::Unreadable)));
+    // evidence that does not hold is invalid all the same, but nothing is said about the content
+    recording.evidence.receipts.pop();
+    let report = judge(&observation, &recording.evidence);
+    assert_eq!(report.verdict, Verdict::EvidenceInvalid);
+    assert_eq!(reason(&report, FindingName::Content), (State::NotChecked, ReasonCode::NotReached));
+    // what is said to stand behind the end of the file stands nowhere
+    let beyond = crate::ByteRange::new(observation.length, recording.ranges[3].length()).unwrap();
+    let digest = crate::Digest::of(slice(&recording.bytes, recording.ranges[3]));
+    observation.pieces = std::collections::BTreeMap::from([(beyond, digest)]);
+    let report = judge(&observation, &recording.evidence);
+    assert_eq!((report.verdict, report.reason), (Verdict::NotCompleted, Some(ErrorCode::OtherFile)));
 }

@@ -26,6 +26,8 @@ pub(super) struct World {
     registrar_vkey: tlog::VerifierKey,
     witness: SigningKey,
     pub(super) witnessed: bool,
+    /// Whether a second witness has cosigned, three seconds before the first.
+    pub(super) second_witness: bool,
     pub(super) entries: Vec<Entry>,
     /// Seconds since the epoch; every sealing takes one.
     pub(super) clock: u64,
@@ -73,6 +75,11 @@ fn signing_key(name: &str, algorithm: KeyAlgorithm, seed: u8) -> SigningKey {
     SigningKey::from_seed(KeyName::new(name).unwrap(), algorithm, &[seed; 32]).unwrap()
 }
 
+/// A witness that the policy of [`World::policy`] does not know.
+pub(super) fn second_witness() -> SigningKey {
+    signing_key("second.example", KeyAlgorithm::CosignatureV1, 0x33)
+}
+
 impl World {
     /// A chain without witnesses, as in the demonstration.
     pub(super) fn new() -> Self {
@@ -94,6 +101,7 @@ impl World {
             registrar_vkey: registrar.verifier_key().clone(),
             witness: signing_key("witness.example", KeyAlgorithm::CosignatureV1, seed ^ 0x80),
             witnessed: false,
+            second_witness: false,
             entries: Vec::new(),
             clock: NEW_YEAR,
         };
@@ -172,7 +180,12 @@ impl World {
             return note;
         }
         let cosignature = tlog::cosignature::sign(&self.witness, self.clock + 5, note.text()).unwrap();
-        note.with_signature(&cosignature).unwrap()
+        let note = note.with_signature(&cosignature).unwrap();
+        if !self.second_witness {
+            return note;
+        }
+        let earlier = tlog::cosignature::sign(&second_witness(), self.clock + 2, note.text()).unwrap();
+        note.with_signature(&earlier).unwrap()
     }
 
     pub(super) fn receipt(&self, sealed: &Sealed) -> Receipt {
