@@ -56,7 +56,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Bounds; every default fits a machine with 2 cores and 1 GiB.
+/// Bounds. The defaults suit a machine with 2 cores and 2 GiB.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -64,7 +64,7 @@ pub struct Limits {
     pub connections: NonZeroUsize,
     /// Requests being answered; further ones get 503 with `Retry-After`.
     pub requests: NonZeroUsize,
-    /// Submissions being answered: each may hold 4 MiB, and waits for its batch.
+    /// Submissions being answered: each may hold 4 MiB, and waits for its batch. As many of more than 64 KiB may be arriving.
     pub submissions: NonZeroUsize,
     /// Lookups being answered: each may hold 64 MiB.
     pub lookups: NonZeroUsize,
@@ -80,7 +80,7 @@ pub struct Limits {
     pub body_timeout_s: u64,
     /// How long a submission waits for publication before it is answered as pending, in seconds.
     pub answer_timeout_s: u64,
-    /// Statements that one key may have accepted in a minute. A spool of a day (43,200 segments of 2 s) takes four minutes.
+    /// Statements that one key may have accepted in a minute; every 64 MiB of a deposit count as one more. A spool of a day (43,200 segments of 2 s) takes four minutes.
     pub statements_per_minute: NonZeroU32,
 }
 
@@ -100,7 +100,7 @@ impl Default for Limits {
         Self {
             connections: at_least_one(2048),
             requests: at_least_one(512),
-            submissions: at_least_one(128),
+            submissions: at_least_one(64),
             lookups: at_least_one(8),
             queue: at_least_one(16_384),
             queue_mib: at_least_one(64),

@@ -209,7 +209,7 @@ impl Service {
     fn enqueue(&self, admitted: Vec<Arc<Admitted>>) -> Result<Vec<Ticket>, SubmitError> {
         let mut shares = Shares::new();
         for statement in &admitted {
-            *shares.entry(statement.statement().kid()).or_default() += 1;
+            *shares.entry(statement.statement().kid()).or_default() += statement.cost();
         }
         self.quota.take(&shares, self.clock.now())?;
         self.pool.add(admitted).map_err(|error| {

@@ -17,8 +17,9 @@ pub(super) async fn lookup(
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
     require_type(&headers, "application/cbor")?;
-    let _place = app.lookups.take()?;
     let body = read_body(body, MAX_LOOKUP_REQUEST_LEN, app.body_timeout).await?;
+    // Only now: few lookups are answered at a time, and a request that drips in must not keep the others out.
+    let _place = app.lookups.take()?;
     let request =
         LookupRequest::parse(&body).map_err(|error| Problem::with_detail(Code::LookupMalformed, error))?;
     let response = app.service.lookup(&request).await.map_err(|error| Problem::internal(&error))?;

@@ -32,6 +32,7 @@ pub struct App {
     service: Arc<Service>,
     page: Arc<Page>,
     submissions: Places,
+    arriving: Places,
     lookups: Places,
     body_timeout: Duration,
 }
@@ -42,6 +43,7 @@ pub fn router(service: Arc<Service>, page: Page, limits: &Limits, headers: Secur
         service: service.clone(),
         page: Arc::new(page),
         submissions: Places::new(limits.submissions.get()),
+        arriving: Places::new(limits.submissions.get()),
         lookups: Places::new(limits.lookups.get()),
         body_timeout: limits.body_timeout(),
     };

@@ -25,6 +25,9 @@ use crate::clock::Clock;
 use crate::store::index::KeyFacts;
 use crate::store::{Store, StoreError};
 
+/// Block digests that are as much work as a statement.
+const BLOCKS_PER_SHARE: usize = 64;
+
 /// What an admitted statement holds besides the bytes that were sent: the parsed form, tickets, places in tables.
 const OVERHEAD: usize = 1024;
 
@@ -51,6 +54,11 @@ impl Admitted {
     /// The personal facts that came with it, each committed to by the statement.
     pub fn disclosures(&self) -> &[Disclosure] {
         &self.disclosures
+    }
+
+    /// What it takes of its key's share: 1, and 1 for every 64 MiB of a deposit, each MiB of which is a row of the lookup index.
+    pub fn cost(&self) -> usize {
+        1 + self.blocks.len() / BLOCKS_PER_SHARE
     }
 
     /// Bytes that it holds in memory, in good approximation.

@@ -11,7 +11,7 @@ const MAX_KEYS: usize = 65_536;
 
 const MINUTE_MS: u64 = 60_000;
 
-/// How many statements of each key.
+/// What a request asks of the share of each key, in statements.
 pub type Shares = BTreeMap<KeyDigest, usize>;
 
 /// Refused: come back later.

@@ -275,9 +275,11 @@ async fn what_waits_is_bounded_in_bytes() {
 async fn an_empty_queue_takes_any_submission() {
     let mut world = World::new().await;
     world.limits.queue_mib = 1.try_into().unwrap();
+    // Tens of thousands of digests take a busy machine a while.
+    world.limits.answer_timeout_s = 60;
     let running = world.start().await;
     let device = world.with_device(&running).await;
-    let deposit = device.large_deposit(1, 100_000);
+    let deposit = device.large_deposit(1, 40_000);
     world.assert_receipt(&deposit.statement, &running.seal_one(deposit.clone()).await);
 }
 
@@ -309,6 +311,19 @@ async fn a_key_beyond_its_share_comes_back_later() {
     running.seal_one(Submission::of(device.start(1))).await;
     world.clock.set(NOW_MS + 30_000);
     running.seal_one(Submission::of(device.start(3))).await;
+}
+
+/// The index has a row for each MiB of a deposit: it is as much work as many segments.
+#[tokio::test]
+async fn a_large_deposit_takes_a_larger_share() {
+    let mut world = World::new().await;
+    world.limits.statements_per_minute = 100.try_into().unwrap();
+    let running = world.start().await;
+    let device = world.with_device(&running).await;
+    running.seal_one(device.large_deposit(1, 64 * 98)).await;
+    running.seal_one(Submission::of(device.start(2))).await;
+    let (status, answer) = running.submit(&[device.large_deposit(3, 64)]).await;
+    assert_eq!((status, problem_code(&answer).as_str()), (StatusCode::TOO_MANY_REQUESTS, "quota-exceeded"));
 }
 
 #[tokio::test]

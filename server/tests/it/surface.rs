@@ -10,7 +10,7 @@ use futures_util::stream;
 use jianzhen_server::http::{SecurityHeaders, router};
 use jianzhen_server::page::Page;
 
-use super::support::{NOW_MS, Running, World, problem_code};
+use super::support::{NOW_MS, Running, World, content, problem_code};
 
 #[tokio::test]
 async fn operators_and_integrators_get_their_answers() {
@@ -130,6 +130,39 @@ async fn requests_beyond_the_limit_come_back_later_and_operators_still_see() {
     hanging.abort();
     let _ = hanging.await;
     let (status, _, _) = running.get("/api/v1/chain").await;
+    assert_eq!(status, StatusCode::OK);
+}
+
+/// Bodies that drip in take no place from those that are there: neither from a live recording nor from somebody who looks up a file.
+#[tokio::test]
+async fn slow_bodies_do_not_keep_others_out() {
+    let mut world = World::new().await;
+    world.limits.submissions = 1.try_into().unwrap();
+    world.limits.lookups = 1.try_into().unwrap();
+    let running = world.start().await;
+    let mut slow = Vec::new();
+    for (path, content_type) in
+        [("/api/v1/statements", "application/cbor-seq"), ("/api/v1/evidence/lookup", "application/cbor")]
+    {
+        let router = running.router.clone();
+        let request = Request::post(path).header("content-type", content_type).body(endless()).unwrap();
+        slow.push(tokio::spawn(tower::ServiceExt::oneshot(router, request)));
+    }
+    tokio::task::yield_now().await;
+    // An enrolment and a recording of a few statements, then the lookup.
+    let device = world.with_device(&running).await;
+    let recording = device.record(1, &[content(1)]);
+    running.seal(&recording.submissions).await;
+    assert_eq!(running.lookup(recording.tokens(0..1)).await.len(), 1);
+    // Large ones wait for one another: 4 MiB each.
+    let large = [device.large_deposit(2, 4000)];
+    let (status, body) = running.submit(&large).await;
+    assert_eq!((status, problem_code(&body).as_str()), (StatusCode::SERVICE_UNAVAILABLE, "overloaded"));
+    slow.iter().for_each(tokio::task::JoinHandle::abort);
+    for task in slow {
+        let _ = task.await;
+    }
+    let (status, _) = running.submit(&large).await;
     assert_eq!(status, StatusCode::OK);
 }
 
