@@ -1,6 +1,5 @@
 //! What can be done with a finished file.
 
-use leptos::html::Input;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlElement, Url};
@@ -8,8 +7,9 @@ use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlElement, Url};
 use crate::case::Case;
 use crate::desk::Desk;
 use crate::i18n::{t, t_string, use_i18n};
-use crate::intake;
+use crate::intake::Handover;
 use crate::view::card::case_element;
+use crate::view::file_button::FileButton;
 use crate::words::fill;
 
 /// Print, save, add evidence, verify again, remove.
@@ -17,22 +17,11 @@ use crate::words::fill;
 pub(crate) fn Actions(case: Case) -> impl IntoView {
     let i18n = use_i18n();
     let desk = expect_context::<Desk>();
-    let input = NodeRef::<Input>::new();
-    let choose = move |_| {
-        if let Some(input) = input.get_untracked() {
-            input.click();
-        }
+    // These buttons vanish with what they do; whoever pressed one by keyboard goes on from there.
+    let add_evidence = move |handover: Handover| {
+        desk.retry_with(case, handover.files);
+        focus(&format!("#{}", case_element(case)));
     };
-    let picked = move |_| {
-        if let Some(input) = input.get_untracked() {
-            let files = intake::from_list(input.files()).files;
-            input.set_value("");
-            if !files.is_empty() {
-                desk.retry_with(case, files);
-            }
-        }
-    };
-    // Both buttons vanish with what they do; whoever pressed them by keyboard goes on from there.
     let retry = move |_| {
         desk.retry(case);
         focus(&format!("#{}", case_element(case)));
@@ -50,18 +39,12 @@ pub(crate) fn Actions(case: Case) -> impl IntoView {
                 {t!(i18n, case.save)}
             </button>
             <Show when=move || case.wants_evidence()>
-                <button type="button" data-action="add-evidence" on:click=choose>
-                    {t!(i18n, case.add_evidence)}
-                </button>
-                <input
-                    node_ref=input
-                    class="visually-hidden"
-                    type="file"
+                <FileButton
+                    action="add-evidence"
+                    label=move || t_string!(i18n, case.add_evidence)
                     accept=".evidence"
-                    multiple=true
-                    tabindex="-1"
-                    aria-label=move || t_string!(i18n, case.add_evidence)
-                    on:change=picked
+                    is_multiple=true
+                    picked=add_evidence
                 />
             </Show>
             <Show when=move || case.can_retry()>

@@ -1,12 +1,12 @@
 //! Where files come in: a button first, dragging as the alternative. It never goes away.
 
-use leptos::html::Input;
 use leptos::prelude::*;
 use web_sys::DragEvent;
 
 use crate::desk::Desk;
 use crate::i18n::{t, t_string, use_i18n};
 use crate::intake;
+use crate::view::file_button::FileButton;
 use crate::words::fill;
 
 /// The drop zone with its button.
@@ -14,23 +14,9 @@ use crate::words::fill;
 pub(crate) fn DropZone() -> impl IntoView {
     let i18n = use_i18n();
     let desk = expect_context::<Desk>();
-    let input = NodeRef::<Input>::new();
     let is_over = RwSignal::new(false);
     keep_drops_from_navigating(desk);
 
-    let choose = move |_| {
-        if let Some(input) = input.get_untracked() {
-            input.click();
-        }
-    };
-    let picked = move |_| {
-        if let Some(input) = input.get_untracked() {
-            let handover = intake::from_list(input.files());
-            // So that the same file can be picked again.
-            input.set_value("");
-            desk.take(handover);
-        }
-    };
     view! {
         <section
             class="drop-zone"
@@ -43,18 +29,13 @@ pub(crate) fn DropZone() -> impl IntoView {
             on:dragleave=move |_| is_over.set(false)
             on:drop=move |_| is_over.set(false)
         >
-            <button type="button" class="primary" data-action="choose" on:click=choose>
-                {t!(i18n, drop.choose)}
-            </button>
-            <input
-                node_ref=input
+            <FileButton
+                action="choose"
                 id="file"
-                class="visually-hidden"
-                type="file"
-                multiple=true
-                tabindex="-1"
-                aria-label=move || t_string!(i18n, drop.choose)
-                on:change=picked
+                class="primary"
+                label=move || t_string!(i18n, drop.choose)
+                is_multiple=true
+                picked=move |handover| desk.take(handover)
             />
             <p class="or-drag">{t!(i18n, drop.or_drag)}</p>
             <p class="hint">{t!(i18n, drop.hint)}</p>

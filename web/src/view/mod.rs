@@ -4,6 +4,7 @@ pub(crate) mod actions;
 pub(crate) mod card;
 pub(crate) mod drop_zone;
 pub(crate) mod facts;
+pub(crate) mod file_button;
 pub(crate) mod findings;
 pub(crate) mod limits;
 pub(crate) mod mismatches;

@@ -2,43 +2,32 @@
 
 use std::sync::Arc;
 
-use leptos::html::Input;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::desk::Desk;
 use crate::i18n::{t, t_string, use_i18n};
-use crate::intake;
+use crate::intake::Handover;
 use crate::trust;
+use crate::view::file_button::FileButton;
 
 /// The trust file in use, with its digest, and the buttons that change it.
 #[component]
 pub(crate) fn TrustPanel() -> impl IntoView {
     let i18n = use_i18n();
     let desk = expect_context::<Desk>();
-    let input = NodeRef::<Input>::new();
     let is_refused = RwSignal::new(false);
-    let choose = move |_| {
-        if let Some(input) = input.get_untracked() {
-            input.click();
-        }
-    };
-    let picked = move |_| {
-        let Some(input) = input.get_untracked() else {
-            return;
-        };
-        let file = intake::from_list(input.files()).files.into_iter().next();
-        input.set_value("");
+    let picked = move |handover: Handover| {
         is_refused.set(false);
-        if let Some(file) = file {
-            spawn_local(async move {
-                let chosen = trust::read(&file).await;
-                is_refused.set(chosen.is_none());
-                if let Some(chosen) = chosen {
-                    desk.chosen_trust.set(Some(Arc::new(chosen)));
-                }
-            });
-        }
+        spawn_local(async move {
+            let Some(file) = handover.files.first() else {
+                return;
+            };
+            match trust::read(file).await {
+                Some(chosen) => desk.chosen_trust.set(Some(Arc::new(chosen))),
+                None => is_refused.set(true),
+            }
+        });
     };
     let restore = move |_| {
         is_refused.set(false);
@@ -64,25 +53,19 @@ pub(crate) fn TrustPanel() -> impl IntoView {
                     <dd class="digest" data-trust-digest="">{digest}</dd>
                 </dl>
                 <div class="buttons">
-                    <button type="button" data-action="choose-trust" on:click=choose>
-                        {t!(i18n, trust.choose)}
-                    </button>
+                    <FileButton
+                        action="choose-trust"
+                        id="trust"
+                        label=move || t_string!(i18n, trust.choose)
+                        accept=".json,application/json"
+                        picked
+                    />
                     <Show when=move || desk.chosen_trust.with(Option::is_some)>
                         <button type="button" data-action="restore-trust" on:click=restore>
                             {t!(i18n, trust.restore)}
                         </button>
                     </Show>
                 </div>
-                <input
-                    node_ref=input
-                    id="trust"
-                    class="visually-hidden"
-                    type="file"
-                    accept=".json,application/json"
-                    tabindex="-1"
-                    aria-label=move || t_string!(i18n, trust.choose)
-                    on:change=picked
-                />
                 <p class="refused" role="alert">
                     {move || is_refused.get().then(|| t_string!(i18n, trust.refused))}
                 </p>

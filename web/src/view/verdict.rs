@@ -42,7 +42,7 @@ fn Headline(outcome: Arc<Outcome>) -> impl IntoView {
         }
     });
     let tone = tone(outcome.report.verdict);
-    let is_unwitnessed = is_unwitnessed(&outcome);
+    let roots = roots_not_checked(&outcome);
     let own_trust = outcome.own_trust.clone();
     let may_be_withheld = outcome.report.verdict == Verdict::NotDeposited;
     let words = move || words::verdict::of(i18n, &outcome.report);
@@ -63,9 +63,14 @@ fn Headline(outcome: Arc<Outcome>) -> impl IntoView {
                     {move || fill(t_string!(i18n, trust.aside), &[("name", &name)])}
                 </p>
             })}
-            <Show when=move || is_unwitnessed>
-                <p class="aside">{t!(i18n, witness.none)}</p>
-            </Show>
+            {roots.map(|reason| view! {
+                <p class="aside">
+                    {move || match reason {
+                        ReasonCode::Unwitnessed => t_string!(i18n, witness.none),
+                        other => words::finding::reason(i18n, other),
+                    }}
+                </p>
+            })}
         </div>
     }
 }
@@ -148,8 +153,8 @@ fn tone(verdict: Verdict) -> Tone {
     Tone { name, mark }
 }
 
-/// Whether the checks that were made rest on the operator's word alone.
-fn is_unwitnessed(outcome: &Outcome) -> bool {
-    let reason = |name| outcome.report.finding(name).map(|finding| (finding.state, finding.reason));
-    reason(FindingName::Roots) == Some((State::NotChecked, ReasonCode::Unwitnessed))
+/// Why the chain root was compared with no other source, where a verdict was reached: that belongs beside it.
+fn roots_not_checked(outcome: &Outcome) -> Option<ReasonCode> {
+    let roots = outcome.report.finding(FindingName::Roots)?;
+    (roots.state == State::NotChecked && roots.reason != ReasonCode::NotReached).then_some(roots.reason)
 }
