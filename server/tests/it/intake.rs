@@ -176,6 +176,41 @@ async fn a_second_statement_for_the_same_place_is_sealed_as_a_conflict() {
     assert_eq!(found[0].conflicts()[0].0.statement, other.submissions[2].statement);
 }
 
+/// Both in one batch, whose order is random: whichever comes first, both are sealed and the other one is the conflict.
+#[tokio::test]
+async fn two_statements_for_one_place_in_one_batch_are_a_conflict() {
+    let world = World::new().await;
+    let running = world.start().await;
+    let device = world.with_device(&running).await;
+    for id in 1..9 {
+        let seed = u64::from(id) * 10;
+        let one = device.record(id, &[content(seed), content(seed + 1)]);
+        let other = device.record(id, &[content(seed), content(seed + 2)]);
+        let twins = [&one.submissions[2], &other.submissions[2]].map(|twin| twin.statement.clone());
+        let request = [&one.submissions[..], &other.submissions[2..3]].concat();
+        assert!(running.seal(&request).await.iter().all(|outcome| matches!(outcome, Outcome::Sealed { .. })));
+        let found = running.lookup(one.tokens([0])).await.remove(0);
+        let (first, second) = (&found.statements()[2], &found.conflicts()[0].0.statement);
+        assert_eq!((found.statements().len(), found.conflicts().len()), (4, 1));
+        assert!(twins.contains(first) && twins.contains(second) && first != second);
+    }
+    world.assert_sound().await;
+}
+
+/// What was admitted before a revocation was sealed is sealed with it: a fact for the verifier, which goes by sealing times. Nothing
+/// comes after it.
+#[tokio::test]
+async fn a_revocation_beside_a_statement_stops_what_comes_after() {
+    let world = World::new().await;
+    let running = world.start().await;
+    let device = world.with_device(&running).await;
+    let revoke = Submission::of(world.revoke(device.key.digest(), NOW_MS));
+    let outcomes = running.seal(&[revoke, Submission::of(device.start(1))]).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Sealed { .. })), "{outcomes:?}");
+    assert_eq!(refusal_code(&running.seal_one(Submission::of(device.start(2))).await), "key-revoked");
+    world.assert_sound().await;
+}
+
 #[tokio::test]
 async fn gaps_and_odd_clocks_are_sealed() {
     let world = World::new().await;
