@@ -215,6 +215,13 @@ fn the_same_recording_twice_is_one_recording() {
         assert_eq!(report.verdict, Verdict::Inconsistent);
         assert_eq!(report.mismatches.len(), 1);
         assert_eq!(report.mismatches[0].segment, Some(7));
+        // everything after the older copy ends is altered: that copy alone would leave it open
+        let mut altered = recording.bytes.clone();
+        let known = usize::try_from(recording.ranges[2].end()).unwrap();
+        altered[known..].iter_mut().for_each(|byte| *byte ^= 1);
+        let report = examine(&altered, &recording.ranges, &evidence, &trust);
+        assert_eq!(report.verdict, Verdict::Inconsistent);
+        assert_eq!(report.mismatches.len(), 5);
     }
 }
 
@@ -456,7 +463,12 @@ fn a_made_up_second_version_frames_nobody() {
     let mut earlier = good.evidence.clone();
     earlier.statements.truncate(4);
     earlier.receipts = vec![good.receipt(&world, 0), good.receipt(&world, 3)];
-    for rival in [unsealed, unsigned, unlinked, earlier] {
+    // a copy from which a statement was taken out, so that the next one stands in its place; the receipts fit
+    let mut shifted = good.evidence.clone();
+    shifted.statements.remove(6);
+    let (last, place, receipt) = shifted.receipts.pop().unwrap();
+    shifted.receipts.push((crate::Sequence::new(last.get() - 1), place, receipt));
+    for rival in [unsealed, unsigned, unlinked, earlier, shifted] {
         let report = examine(&good.bytes, &good.ranges, &[good.evidence.clone(), rival], &world.trust());
         assert_eq!(report.verdict, Verdict::Consistent);
     }

@@ -191,6 +191,14 @@ fn a_receipt_that_is_none() {
         let mut damaged = recording.clone();
         replace_last_receipt(&mut damaged, |_| damage.to_owned());
         fails(&world, &damaged, FindingName::Inclusion, ReasonCode::ReceiptMalformed);
+        let none = Receipt::new(damage.as_bytes().to_vec()).unwrap();
+        damaged.evidence.receipts.iter_mut().for_each(|receipt| receipt.2 = none.clone());
+        let report = examine(&damaged.bytes, &[], std::slice::from_ref(&damaged.evidence), &world.trust());
+        assert_eq!(
+            reason(&report, FindingName::Checkpoint),
+            (State::NotChecked, ReasonCode::NotReached),
+            "no checkpoint was seen"
+        );
     }
 }
 
@@ -245,6 +253,12 @@ fn a_checkpoint_altered() {
         text.replace(&size, &format!("\n{}\n", world.entries.len() + 1))
     });
     fails(&world, &recording, FindingName::Checkpoint, ReasonCode::LogSignatureInvalid);
+    let report = examine(&recording.bytes, &[], std::slice::from_ref(&recording.evidence), &world.trust());
+    assert_eq!(
+        reason(&report, FindingName::Inclusion),
+        (State::NotChecked, ReasonCode::NotReached),
+        "nothing is included in a chain that nobody signed"
+    );
 }
 
 #[test]
@@ -404,6 +418,15 @@ fn one_entry_for_two_statements_and_times_that_run_backwards() {
     let (sealed, _) = backwards.evidence.registry[0].clone();
     backwards.evidence.registry[0].1 = world.receipt(&sealed);
     fails(&world, &backwards, FindingName::Inclusion, ReasonCode::OrderImpossible);
+    // in a second, longer history the last statement stands where the first one stands in this
+    let (mut world, mut doubled) = recorded();
+    doubled.sealed[last].index = doubled.sealed[0].index;
+    let place = usize::try_from(doubled.sealed[0].index.get()).unwrap();
+    let first = world.entries[place];
+    world.entries[place] = doubled.sealed[last].entry();
+    world.entries.push(first);
+    *doubled.evidence.receipts.last_mut().unwrap() = doubled.receipt(&world, last);
+    fails(&world, &doubled, FindingName::Inclusion, ReasonCode::OrderImpossible);
 }
 
 #[test]
@@ -445,4 +468,32 @@ fn an_end_in_the_middle() {
     statements.push(Statement::sign(&Payload::Segment(after), &key).unwrap());
     recording.bytes.extend_from_slice(b"more");
     fails(&world, &recording, FindingName::Continuity, ReasonCode::SequenceBroken);
+}
+
+/// The last statement replaced, and sealed like any other: nothing but its signature is wrong.
+fn with_last(world: &mut World, mut recording: Recording, statement: Statement) -> Recording {
+    let last = recording.sealed.len() - 1;
+    recording.sealed[last] = world.seal(statement.clone());
+    recording.evidence.statements[last] = statement;
+    *recording.evidence.receipts.last_mut().unwrap() = recording.receipt(world, last);
+    recording
+}
+
+#[test]
+fn a_chain_that_seals_what_the_device_has_not_signed() {
+    let (mut world, recording) = recorded();
+    let end = recording.evidence.statements.last().unwrap().clone();
+    let by_stranger = Statement::sign(end.payload(), &DeviceKey::from_seed([9; 32])).unwrap();
+    let cases = [
+        (with_damaged_signature(&end), ReasonCode::SignatureInvalid),
+        (by_stranger, ReasonCode::SignatureOtherKey),
+    ];
+    for (statement, why) in cases {
+        let forged = with_last(&mut world, recording.clone(), statement);
+        fails(&world, &forged, FindingName::DeviceSignature, why);
+        let report = examine(&forged.bytes, &[], std::slice::from_ref(&forged.evidence), &world.trust());
+        for other in [FindingName::Continuity, FindingName::Inclusion, FindingName::Checkpoint] {
+            assert_eq!(report.finding(other).unwrap().state, State::Proven, "the signature alone is wrong");
+        }
+    }
 }

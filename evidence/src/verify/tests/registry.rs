@@ -315,3 +315,37 @@ fn what_is_sealed_at_the_very_second_of_a_revocation_is_revoked() {
         }
     }
 }
+
+#[test]
+fn the_proven_time_counts_and_not_the_operators_word() {
+    let mut world = World::witnessed();
+    let mut recording = world.record(1, &video(1));
+    let kid = DeviceKey::from_seed([1; 32]).digest();
+    let last = recording.sealed.last().unwrap().sealed_at.get();
+    // the operator says that it sealed before the revocation; a witness saw it five seconds later
+    let revocation = world.revoke(kid, last + 3);
+    recording.evidence.registry.push(world.prove(revocation));
+    fails(&check(&world, &recording), ReasonCode::Revoked);
+}
+
+#[test]
+fn an_enrolment_in_another_chain_has_an_order_of_its_own() {
+    let mut world = World::new();
+    let mut neighbour = World::of_operator(5);
+    let key = DeviceKey::from_seed([1; 32]);
+    // our registrar has it sealed in the neighbour's chain, at a higher index than the recording has in ours
+    std::mem::swap(&mut world.registrar, &mut neighbour.registrar);
+    neighbour.entries.extend_from_within(..);
+    let enrolment = neighbour.enrol(&key, Role::Device);
+    std::mem::swap(&mut world.registrar, &mut neighbour.registrar);
+    let mut recording = world.record_as(&key, &enrolment, &video(1), true, |_| {});
+    assert!(enrolment.index > recording.sealed[0].index);
+    // both chains have one size and, of course, two roots
+    while neighbour.entries.len() < world.entries.len() {
+        neighbour.entries.push(neighbour.entries[0]);
+    }
+    recording.evidence.registry = vec![neighbour.prove(enrolment)];
+    let trust = world.trust_beside(&neighbour);
+    let report = examine(&recording.bytes, &[], std::slice::from_ref(&recording.evidence), &trust);
+    holds(&report, ReasonCode::EnrolledNoSnapshot);
+}

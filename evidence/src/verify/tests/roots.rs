@@ -217,3 +217,34 @@ fn of_two_proven_times_the_earlier_one_counts() {
         assert_eq!(time, Some(UnixSeconds::new(world.clock + 2)));
     }
 }
+
+#[test]
+fn the_root_of_another_trusted_log_is_no_fork_of_this_one() {
+    let mut world = World::new();
+    let recording = world.record(1, &video(1));
+    let mut neighbour = World::of_operator(5);
+    neighbour.entries.clone_from(&world.entries);
+    neighbour.entries.swap(0, 1);
+    let report = verify(&Input {
+        candidates: std::slice::from_ref(&recording.evidence),
+        trust: &world.trust_beside(&neighbour),
+        observation: &observe(&recording),
+        lookup: LookupOutcome::NotAsked,
+        roots: Some(RootsObservation { roots: vec![seen(&neighbour)] }),
+    });
+    assert_eq!(reason(&report, FindingName::Roots), (State::NotChecked, ReasonCode::Unwitnessed));
+    assert_eq!(report.verdict, Verdict::Consistent);
+}
+
+#[test]
+fn roots_are_compared_with_the_receipt_that_the_verdict_rests_on() {
+    let mut world = World::witnessed();
+    let mut recording = world.record(1, &video(1));
+    // the receipt of the last statement is of a larger tree than that of the first
+    world.entries.push(world.entries[0]);
+    let last = recording.sealed.len() - 1;
+    *recording.evidence.receipts.last_mut().unwrap() = recording.receipt(&world, last);
+    let report = with_roots(&world, &recording, vec![seen(&world)]);
+    assert_eq!(reason(&report, FindingName::Roots), (State::Proven, ReasonCode::RootsAgree));
+    assert_eq!(report.chain.unwrap().size, world.entries.len() as u64);
+}

@@ -287,3 +287,16 @@ fn what_was_not_read_neither_matches_nor_differs() {
     let report = judge(&observation, &recording.evidence);
     assert_eq!((report.verdict, report.reason), (Verdict::NotCompleted, Some(ErrorCode::OtherFile)));
 }
+
+#[test]
+fn a_device_that_checked_nothing_before_capture_is_not_said_to_have_checked() {
+    let mut world = World::new();
+    let recording = world.record_with(1, &video(1), true, |payload| {
+        if let crate::Payload::Start(start) = payload {
+            start.self_check = crate::statement::SelfCheck::default();
+        }
+    });
+    let report = examine(&recording.bytes, &[], &[recording.evidence], &world.trust());
+    assert_eq!(report.verdict, Verdict::Consistent);
+    assert_eq!(reason(&report, FindingName::PreCapture), (State::NotChecked, ReasonCode::NotReported));
+}
