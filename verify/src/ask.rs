@@ -23,6 +23,10 @@ pub fn look_up(server: Option<&ServerUrl>, request: &LookupRequest) -> LookupAns
         Ok(answer) => LookupResponse::parse(&answer.body)
             .map_or(LookupAnswer::Nonsense, |response| LookupAnswer::Found(response.files)),
         Err(error) if error.is_temporary() => LookupAnswer::NoAnswer,
+        // Somebody on the way redirects, a network's log-in page for example. A browser cannot tell that from silence.
+        Err(ClientError::Refused { problem, .. }) if matches!(problem.status, 300..=399) => {
+            LookupAnswer::NoAnswer
+        }
         // Some other web server: there is no verification service at this address.
         Err(ClientError::Refused { problem, .. }) if matches!(problem.status, 404 | 405) => {
             LookupAnswer::NoServer

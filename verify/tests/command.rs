@@ -245,6 +245,8 @@ fn what_a_server_answers_is_told_apart() {
     assert_eq!(ask(&server(200, "text/html", b"<html>".to_vec())), not_completed(ErrorCode::ServerNonsense));
     assert_eq!(ask(&server(404, "text/html", Vec::new())), not_completed(ErrorCode::NoServer));
     assert_eq!(ask(&server(503, "text/html", Vec::new())), not_completed(ErrorCode::NoAnswer));
+    // The page cannot tell a redirect from no answer, and both are to say the same.
+    assert_eq!(ask(&server(302, "text/html", Vec::new())), not_completed(ErrorCode::NoAnswer));
 }
 
 #[test]
