@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::common::*;
 use media::cut::MAX_STRUCTURE_LEN;
 use media::{Boundaries, MAX_SEGMENTS, Purpose};
+use proptest::prelude::*;
 
 const MIB: u64 = 1 << 20;
 
@@ -312,4 +313,27 @@ fn other_bytes_than_asked_for_are_refused_and_change_nothing() {
     }
     assert!(boundaries.supply(0, &file).is_ok(), "nothing is asked for any more, and nothing taken");
     assert_eq!(boundaries.finish(), [0..1221, 1221..3593, 3593..5174, 5174..5322]);
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_file_holds(
+        pieces in prop::collection::vec((
+            prop::sample::select(&ALL[..]), any::<prop::sample::Index>(), any::<prop::sample::Index>(),
+        ), 1..6),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+    ) {
+        let parts = pieces.iter().map(|(file, from, to)| {
+            let (from, to) = (from.index(file.len()), to.index(file.len()));
+            &file[from.min(to)..from.max(to)]
+        });
+        let mut file = parts.collect::<Vec<_>>().concat();
+        file.push(0);
+        for (at, byte) in edits {
+            let at = at.index(file.len());
+            file[at] = byte;
+        }
+        // The asserts are in `run`.
+        of(&file);
+    }
 }
