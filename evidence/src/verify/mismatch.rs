@@ -143,3 +143,25 @@ impl Coverage {
         ends.zip(begins).filter_map(move |(end, begin)| ByteRange::between(end, begin.min(limit)).ok())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Digest;
+
+    #[test]
+    fn the_list_is_bounded_and_the_count_is_not() {
+        let count = 12_345;
+        let pieces = (0..count).map(|offset| Piece {
+            range: ByteRange::new(offset, 1).unwrap(),
+            digest: Digest::of(b"signed"),
+            timeline: None,
+        });
+        let layout = Layout { pieces: pieces.collect(), total: count, complete: true, is_recording: true };
+        let observation = Observation { length: count, ..Observation::default() };
+        let index = observation.index();
+        let comparison = Comparison::of(&layout, &observation, &index);
+        let (listed, counted) = mismatches(&layout, &comparison, &observation, &index);
+        assert_eq!((listed.len(), counted), (MAX_MISMATCHES, count));
+    }
+}

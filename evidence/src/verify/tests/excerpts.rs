@@ -166,3 +166,16 @@ fn one_segment_is_an_excerpt_although_shorter_ones_are_as_long_together() {
     let report = examine(&chunks[1], &[], &[recording.evidence], &world.trust());
     assert_eq!(report.verdict, Verdict::Excerpt);
 }
+
+#[test]
+fn runs_that_share_their_first_segment_share_its_reading() {
+    let mut world = World::new();
+    let shared = noise(1, 20_000);
+    let run = |seed: u64, first: usize| [shared.clone(), noise(seed, first), noise(seed + 1, 10_000 - first)];
+    let chunks =
+        [vec![noise(2, 500)], run(10, 4000).into(), run(20, 3000).into(), run(30, 2000).into()].concat();
+    let recording = world.record(1, &chunks);
+    let report = examine(&chunks[7..].concat(), &[], &[recording.evidence], &world.trust());
+    assert_eq!(report.verdict, Verdict::Excerpt);
+    assert_eq!(report.excerpt.map(|facts| facts.first_segment), Some(7));
+}

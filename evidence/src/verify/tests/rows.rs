@@ -5,6 +5,7 @@ use crate::examination::LookupAnswer;
 use crate::report::{ErrorCode, FindingName, MismatchKind, ReasonCode, Report, State, Verdict};
 use crate::statement::Role;
 use crate::verify::{Input, LookupOutcome, Observation, verify};
+use crate::{Disclosure, Position};
 
 fn places(report: &Report) -> Vec<(Option<u64>, MismatchKind)> {
     report.mismatches.iter().map(|mismatch| (mismatch.segment, mismatch.kind)).collect()
@@ -43,7 +44,11 @@ fn consistent_with_a_quorum_proves_the_sealing_time() {
     let chain = report.chain.unwrap();
     assert_eq!(chain.witnesses.len(), 1);
     assert_eq!(chain.proven_sealing_time.map(crate::UnixSeconds::get), Some(world.clock + 5));
-    assert!(report.subject.unwrap().sealing_delay_ms.is_some());
+    // the longest: from the begin of capture, which start states
+    let subject = report.subject.unwrap();
+    let proven = i64::try_from((world.clock + 5) * 1000).unwrap();
+    let begun = i64::try_from(subject.capture_begin.unwrap().get()).unwrap();
+    assert_eq!(subject.sealing_delay_ms, Some(proven - begun));
 }
 
 #[test]
@@ -299,4 +304,39 @@ fn a_device_that_checked_nothing_before_capture_is_not_said_to_have_checked() {
     let report = examine(&recording.bytes, &[], &[recording.evidence], &world.trust());
     assert_eq!(report.verdict, Verdict::Consistent);
     assert_eq!(reason(&report, FindingName::PreCapture), (State::NotChecked, ReasonCode::NotReported));
+}
+
+#[test]
+fn a_place_that_another_segment_claims_is_not_where_one_went() {
+    let mut world = World::new();
+    let mut chunks = video(1);
+    chunks[5] = chunks[1].clone();
+    let recording = world.record(1, &chunks);
+    chunks[5][0] ^= 1;
+    let boundaries = super::world::ranges(&chunks);
+    let report = examine(&chunks.concat(), &boundaries, &[recording.evidence], &world.trust());
+    assert_eq!(report.verdict, Verdict::Inconsistent);
+    assert_eq!(places(&report), [(Some(5), MismatchKind::Altered)]);
+}
+
+#[test]
+fn what_was_disclosed_about_the_whole_is_told() {
+    let mut world = World::new();
+    let here = Position { latitude_e7: 1, longitude_e7: 2, accuracy_cm: None };
+    let position = Disclosure::position([1; 16], &here).unwrap();
+    let mut recording = world.record_with(1, &video(1), true, |payload| {
+        if let crate::Payload::Start(start) = payload {
+            start.position = Some(position.commitment());
+        }
+    });
+    recording.evidence.disclosures = vec![(crate::Sequence::START, position)];
+    let report = examine(&recording.bytes, &[], &[recording.evidence], &world.trust());
+    assert_eq!(report.subject.unwrap().position, Some(here));
+    let depositor = Disclosure::depositor([2; 16], "某人").unwrap();
+    let mut deposit = world.deposit_with(2, Role::Account, &noise(1, 100), |deposit| {
+        deposit.depositor = Some(depositor.commitment());
+    });
+    deposit.evidence.disclosures = vec![(crate::Sequence::START, depositor)];
+    let report = examine(&deposit.bytes, &[], &[deposit.evidence], &world.trust());
+    assert_eq!(report.subject.unwrap().depositor.as_deref(), Some("某人"));
 }

@@ -290,11 +290,21 @@ impl World {
     }
 
     pub(super) fn deposit(&mut self, seed: u8, role: Role, bytes: &[u8]) -> Recording {
+        self.deposit_with(seed, role, bytes, |_| {})
+    }
+
+    pub(super) fn deposit_with(
+        &mut self,
+        seed: u8,
+        role: Role,
+        bytes: &[u8],
+        change: impl FnOnce(&mut Deposit),
+    ) -> Recording {
         let key = DeviceKey::from_seed([seed; 32]);
         let enrolment = self.enrol(&key, role);
         let ranges: Vec<_> = Deposit::blocks(bytes.len() as u64).collect();
         let blocks: Vec<_> = ranges.iter().map(|range| Digest::of(slice(bytes, *range))).collect();
-        let deposit = Deposit {
+        let mut deposit = Deposit {
             recording: RecordingId::from_bytes([seed; 16]),
             enrolment: enrolment.statement.digest(),
             deposited_at: UnixMillis::saturating(self.clock * 1000),
@@ -307,6 +317,7 @@ impl World {
             depositor: None,
             position: None,
         };
+        change(&mut deposit);
         let statement = Statement::sign(&Payload::Deposit(deposit), &key).unwrap();
         let sealed = self.seal(statement);
         let builder = EvidenceFileBuilder::new(vec![sealed.clone()]).unwrap();
