@@ -1,8 +1,9 @@
-//! MP4 boxes: the segments tile the file, and streaming in two chunks agrees with random access.
+//! MP4 boxes: the segments tile the file, streaming in two chunks agrees with random access, and finding the way back
+//! into a damaged file ends.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use media::{Event, Purpose, Scanner, Segmenter};
+use media::{Boundaries, Event, Purpose, Scanner, Segmenter};
 
 fuzz_target!(|input: (u16, &[u8])| {
     let (split, bytes) = input;
@@ -11,7 +12,24 @@ fuzz_target!(|input: (u16, &[u8])| {
         assert_eq!(scanned, stream(purpose, bytes, usize::from(split).min(bytes.len())));
         assert_tiles(&scanned, bytes.len() as u64);
     }
+    find_way_back(bytes);
 });
+
+/// Ends within the work that is promised, and gives ranges of the file.
+fn find_way_back(bytes: &[u8]) {
+    let len = bytes.len() as u64;
+    let mut boundaries = Boundaries::new(len);
+    let mut read = 0;
+    while let Some(range) = boundaries.next_read() {
+        read += range.end - range.start;
+        assert!(read <= len + Boundaries::allowance(len), "{read} bytes read of {len}");
+        let wanted = &bytes[range.start as usize..range.end as usize];
+        boundaries.supply(range.start, wanted).expect("the range asked for was supplied");
+    }
+    for range in boundaries.finish() {
+        assert!(range.start < range.end && range.end <= len);
+    }
+}
 
 /// The events, and whether the end was understood.
 type Found = (Vec<Event>, bool);

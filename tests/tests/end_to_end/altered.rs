@@ -7,6 +7,7 @@ use crate::world::{Case, Given, World, expect};
 
 pub(crate) const CASES: &[Case] = &[
     ("altered::one_byte_in_the_first_a_middle_and_the_last_segment", one_byte),
+    ("altered::a_box_header_that_hides_what_follows", box_headers),
     ("altered::truncated_within_a_segment", truncated),
     ("altered::appended", appended),
     ("altered::segments_swapped", segments_swapped),
@@ -38,6 +39,18 @@ fn one_byte(world: &World) -> Result<()> {
                 ensure!(from.abs_diff(second) < 200 && to.abs_diff(second + 1000) < 200, "{from}–{to} ms");
             }
         }
+    }
+    Ok(())
+}
+
+/// The size of a box decides where a reader looks for the next one; damaging it must not hide the recording.
+fn box_headers(world: &World) -> Result<()> {
+    let middle = video::segments(&world.sealed.file)?[6].0;
+    for (place, segment) in [(3, 0), (middle + 2, 6)] {
+        let altered = video::flipped(&world.sealed.file, &format!("box-header-{place}.mp4"), place)?;
+        let card = world.verify(&world.stack, Given { file: &altered, evidence: None })?;
+        expect(&card, "inconsistent")?;
+        ensure!(card.mismatched_segments() == [segment], "{:?}", card.mismatches);
     }
     Ok(())
 }
