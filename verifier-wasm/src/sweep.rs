@@ -103,7 +103,12 @@ fn union(ranges: &[ByteRange]) -> VecDeque<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
     use super::*;
+
+    // Of the whole crate: without it the tests would need Node.js.
+    wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
     fn range(offset: u64, length: u64) -> ByteRange {
         ByteRange::new(offset, length).unwrap()
@@ -138,7 +143,7 @@ mod tests {
         assert_eq!(found.len(), distinct.len(), "only what was asked for");
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn tiling_overlapping_nested_repeated_and_scattered_ranges() {
         let file = file(10_000);
         let ranges = [
@@ -157,7 +162,7 @@ mod tests {
         }
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn random_ranges_in_random_chunks() {
         let file = file(3000);
         // A linear congruential generator: the same cases on every run.
@@ -177,14 +182,14 @@ mod tests {
         }
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn what_nobody_wants_is_not_read_and_nothing_is_read_twice() {
         let sweep = Sweep::new(vec![range(100, 50), range(120, 80), range(1000, 10), range(200, 5)]);
         assert_eq!(sweep.reads().collect::<Vec<_>>(), [(100, 105), (1000, 10)]);
         assert_eq!(sweep.remaining(), 115);
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn long_spans_are_read_in_pieces_also_beyond_four_gib() {
         let begin = (4 << 30) - 5;
         let sweep = Sweep::new(vec![range(begin, 2 * READ_LENGTH + 1)]);
@@ -195,7 +200,7 @@ mod tests {
         );
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn bytes_beyond_the_plan_are_refused_and_change_nothing() {
         let mut sweep = Sweep::new(vec![range(0, 3), range(10, 3)]);
         assert_eq!(sweep.feed(b"abcd"), Err(BeyondSpan), "it would run into bytes that nobody wants");

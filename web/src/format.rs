@@ -90,9 +90,11 @@ pub(crate) fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
     use super::*;
 
-    #[test]
+    #[wasm_bindgen_test]
     fn beijing_is_eight_hours_ahead_also_across_midnight_and_leap_days() {
         let cases = [
             (0, "1970-01-01 08:00:00"),
@@ -108,12 +110,12 @@ mod tests {
         assert_eq!(Beijing::from_millis(1_798_732_799_999).chinese(), "2026年12月31日 23:59:59");
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn the_greatest_time_of_the_specification_is_shown() {
         assert_eq!(&Beijing::from_millis((1 << 53) - 1).iso()[..6], "287396");
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn timecodes_name_tenths() {
         assert_eq!(timecode(0), "00:00.0");
         assert_eq!(timecode(12_399), "00:12.3");
@@ -121,7 +123,7 @@ mod tests {
         assert_eq!(timecode(3_612_300), "1:00:12.3");
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn amounts_never_round_up() {
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_000), "1.0 KB");
@@ -129,7 +131,7 @@ mod tests {
         assert_eq!(bytes(6_442_450_944), "6.4 GB");
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn digits_are_grouped_from_the_right() {
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(999), "999");

@@ -33,6 +33,10 @@ mod translations {
 }
 use translations::i18n;
 
+// Without it the tests would need Node.js.
+#[cfg(test)]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
 fn main() {
     leptos::mount::mount_to_body(app::App);
 }

@@ -70,13 +70,15 @@ impl Meter {
 
 #[cfg(test)]
 mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
     use super::*;
 
     fn hashing(done: u64, total: u64) -> Progress {
         Progress { phase: Phase::Hashing, done, total }
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn speed_and_time_left_follow_the_last_seconds() {
         let mut meter = Meter::default();
         assert_eq!(meter.read(hashing(0, 10_000), 0.0).speed, None);
@@ -90,21 +92,21 @@ mod tests {
         assert_eq!(reading.percent(), Some(54));
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn a_new_phase_starts_anew() {
         let mut meter = Meter::default();
         meter.read(Progress { phase: Phase::Finding, done: 50_000, total: 50_000 }, 0.0);
         assert_eq!(meter.read(hashing(0, 6_442_450_944), 5000.0).speed, None);
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn a_second_pass_of_the_same_phase_starts_anew() {
         let mut meter = Meter::default();
         meter.read(hashing(900, 900), 0.0);
         assert_eq!(meter.read(hashing(0, 100), 1000.0).speed, None);
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn a_standstill_has_no_time_left_and_no_division_by_nothing() {
         let mut meter = Meter::default();
         meter.read(hashing(5, 10), 0.0);

@@ -37,26 +37,28 @@ pub(crate) fn pair(files: &[&str], evidence: &[&str]) -> Vec<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
     use super::*;
 
-    #[test]
+    #[wasm_bindgen_test]
     fn evidence_goes_to_the_file_of_its_name() {
         let pairs = pair(&["a.mp4", "b.mp4"], &["b.mp4.evidence", "a.evidence"]);
         assert_eq!(pairs, [vec![1], vec![0]]);
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn evidence_of_no_files_name_goes_to_all_that_have_none() {
         let pairs = pair(&["renamed.mp4", "b.mp4"], &["b.mp4.evidence", "case 12.EVIDENCE"]);
         assert_eq!(pairs, [vec![1], vec![0]]);
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn a_file_without_evidence_is_looked_up() {
         assert_eq!(pair(&["a.mp4", "b.mp4"], &["a.mp4.evidence"]), [vec![0], vec![]]);
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn a_name_that_only_looks_alike_is_no_match() {
         assert!(!names_match("aa.mp4", "a.evidence"));
         assert!(!names_match("a.mp4", "a.mp4"));

@@ -158,6 +158,8 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
     use super::*;
 
     fn started(actions: &[Action]) -> Vec<WorkerId> {
@@ -167,7 +169,7 @@ mod tests {
             .collect()
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn nothing_is_assigned_before_a_worker_is_ready() {
         let mut schedule = Schedule::new(4);
         let first = started(&schedule.warm_up());
@@ -176,7 +178,7 @@ mod tests {
         assert_eq!(schedule.ready(first[0]), [], "a second Ready changes nothing");
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn jobs_beyond_the_limit_wait_in_order() {
         let mut schedule = Schedule::new(2);
         let mut workers = started(&schedule.submit(JobId(1)));
@@ -190,7 +192,7 @@ mod tests {
         assert_eq!((done, next), (Some(JobId(2)), vec![Action::Assign(workers[1], JobId(3))]));
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn a_crash_fails_one_job_and_the_next_gets_a_fresh_worker() {
         let mut schedule = Schedule::new(1);
         let worker = started(&schedule.submit(JobId(1)))[0];
@@ -203,7 +205,7 @@ mod tests {
         assert_eq!(schedule.ready(fresh[0]), [Action::Assign(fresh[0], JobId(2))]);
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn a_program_that_cannot_be_loaded_fails_every_job_instead_of_waiting() {
         let mut schedule = Schedule::new(1);
         let mut starting = started(&schedule.submit(JobId(1)));
@@ -217,7 +219,7 @@ mod tests {
         assert_eq!(crashed, [Action::Crashed(JobId(1)), Action::Crashed(JobId(2))]);
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn offline_the_living_worker_does_all_files() {
         let mut schedule = Schedule::new(4);
         let living = started(&schedule.warm_up())[0];
@@ -228,7 +230,7 @@ mod tests {
         assert_eq!(schedule.finished(living), (Some(JobId(1)), vec![Action::Assign(living, JobId(2))]));
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn cancelling_a_waiting_job_takes_it_out_and_a_running_one_is_interrupted() {
         let mut schedule = Schedule::new(1);
         let worker = started(&schedule.submit(JobId(1)))[0];

@@ -90,9 +90,11 @@ fn place(from: u64, to: u64, total: u64) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
     use super::*;
 
-    #[test]
+    #[wasm_bindgen_test]
     fn a_part_lies_within_the_bar_and_can_be_seen() {
         assert_eq!(place(0, 10_000, 10_000), (0, 1000));
         assert_eq!(place(5_000, 6_000, 10_000), (500, 100));

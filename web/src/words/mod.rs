@@ -85,10 +85,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use serde_json::Value;
+    use wasm_bindgen_test::wasm_bindgen_test;
 
     use super::*;
 
-    #[test]
+    #[wasm_bindgen_test]
     fn a_sentence_is_filled() {
         assert_eq!(fill("{done} / {total}", &[("done", &1), ("total", &"2 GB")]), "1 / 2 GB");
         assert_eq!(fill("{name}: {n}", &[("name", &"{n}.mp4"), ("n", &3)]), "{n}.mp4: 3");
@@ -121,7 +122,7 @@ mod tests {
         found
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn both_languages_say_everything_with_the_same_placeholders() {
         let chinese = texts(include_str!("../../locales/zh.json"));
         let english = texts(include_str!("../../locales/en.json"));
@@ -132,7 +133,7 @@ mod tests {
         }
     }
 
-    #[test]
+    #[wasm_bindgen_test]
     fn chinese_sentences_use_chinese_punctuation() {
         for (key, text) in texts(include_str!("../../locales/zh.json")) {
             assert!(!text.contains([',', ';', '?', '!']), "{key}: {text}");
