@@ -517,3 +517,16 @@ fn half_is_half_of_the_segments_and_half_of_the_bytes() {
         assert_eq!(report.verdict, Verdict::NotDeposited);
     }
 }
+
+#[test]
+fn what_was_read_to_find_evidence_identifies_nothing() {
+    let mut world = World::new();
+    let chunks = [noise(1, 500), noise(2, 1 << 20), noise(3, 20_000)];
+    let sealed = world.record(1, &chunks);
+    // a segment of 1 MiB stands where a block is read for the lookup, and nobody reads with the evidence at hand
+    let file = [chunks[1].clone(), noise(4, 30_000)].concat();
+    let online = examine_online(&file, &[], &found(&[&sealed]), &world.trust());
+    assert_eq!(online.verdict, Verdict::NotDeposited);
+    let offline = examine(&file, &[], &[sealed.evidence], &world.trust());
+    assert_eq!(offline.reason, Some(ErrorCode::OtherFile));
+}
