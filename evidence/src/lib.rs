@@ -1,6 +1,7 @@
 //! Statements, evidence files, and the one [`verify`](verify()).
 //!
-//! The crate does no I/O, has no clock and draws no randomness: all of it is passed in. Formats are defined in
+//! The crate does no I/O, has no clock and draws no randomness: what is needed of them is passed in. The time of verification is not
+//! needed (`docs/decisions/0012-no-time-of-verification.md`). Formats are defined in
 //! `docs/spec/statement.md`, `evidence-file.md`, `trust.md`; the verdict in `verdict.md`.
 
 mod cbor;
