@@ -74,6 +74,7 @@ fn meaning(report: &Report, server: Option<&str>, text: &Text) -> String {
     match (report.verdict, report.reason) {
         (Verdict::NotCompleted, Some(code)) => text.get("error", code.as_str()).to_owned(),
         (Verdict::Consistent, _) if is_deposit => text.get("meaning", "consistent-deposit").to_owned(),
+        (Verdict::Inconsistent, _) if is_deposit => text.get("meaning", "inconsistent-deposit").to_owned(),
         (verdict, _) => text.fill("meaning", verdict.as_str(), &[("server", server.unwrap_or("?"))]),
     }
 }

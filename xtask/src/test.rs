@@ -142,6 +142,9 @@ impl Tester<'_> {
     }
 
     fn wasm(&self, outcome: &mut Outcome) -> anyhow::Result<()> {
+        for name in BROWSER_CRATES {
+            refuse_plain_tests(&self.workspace.root().join(name))?;
+        }
         let mut command = self.cargo_test();
         command
             .args(["--target", WASM_TARGET, "--lib", "--bins", "--tests"])
@@ -217,6 +220,26 @@ impl Tester<'_> {
     }
 }
 
+/// Fails at a `#[test]` below `folder`: the browser's runner knows only `#[wasm_bindgen_test]` and passes over others
+/// without a word, so such a test would never run.
+fn refuse_plain_tests(folder: &Path) -> anyhow::Result<()> {
+    let listed = |path: &Path| format!("{} could not be read", path.display());
+    for entry in std::fs::read_dir(folder).with_context(|| listed(folder))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            refuse_plain_tests(&path)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && std::fs::read_to_string(&path)
+                .with_context(|| listed(&path))?
+                .lines()
+                .any(|line| line.trim() == "#[test]")
+        {
+            bail!("{} has a #[test] that no browser would run: mark it #[wasm_bindgen_test]", path.display());
+        }
+    }
+    Ok(())
+}
+
 /// The scripts that make test vectors, in the order of their names.
 fn generators(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut scripts = Vec::new();
@@ -260,6 +283,17 @@ mod tests {
         }
         assert_eq!(outcome.tests, 22);
         assert_eq!(outcome.closing_lines.len(), 3);
+    }
+
+    #[test]
+    fn a_test_that_no_browser_would_run_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("src")).unwrap();
+        let file = folder.path().join("src/lib.rs");
+        std::fs::write(&file, "    #[wasm_bindgen_test]\n    fn runs() {}\n").unwrap();
+        refuse_plain_tests(folder.path()).unwrap();
+        std::fs::write(&file, "    #[test]\n    fn never_runs() {}\n").unwrap();
+        refuse_plain_tests(folder.path()).unwrap_err();
     }
 
     #[test]
