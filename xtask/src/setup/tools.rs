@@ -1,4 +1,4 @@
-//! Programs from crates.io, each in a folder of the cache that is named after its version.
+//! Programs from the crate registry, each in a folder of the cache that is named after its version.
 
 use std::path::{Path, PathBuf};
 
