@@ -26,6 +26,8 @@ from aics_tlog.note import b64_encode
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from vectors import write_or_check
+
 OUT = pathlib.Path(__file__).parent / "evidence"
 GENERATOR = f"generate_statements.py, cryptography, aics-tlog {version('aics-tlog')} (PyPI)"
 CASES: dict[str, bytes] = {}
@@ -516,22 +518,7 @@ def main() -> int:
     bad_signatures()
     small_things()
     evidence_files()
-    files = {f"{name}.txt": data for name, data in CASES.items()}
-    if sys.argv[1:] == ["--check"]:
-        there = {path.name: path.read_bytes() for path in OUT.glob("*.txt")}
-        wrong = sorted(name for name in files.keys() | there.keys() if files.get(name) != there.get(name))
-        for name in wrong:
-            print(f"testdata/evidence/{name} is not what {GENERATOR} generates", file=sys.stderr)
-        print(f"{len(files)} vectors, {len(wrong)} differ")
-        return 1 if wrong else 0
-    if sys.argv[1:]:
-        print("usage: generate_statements.py [--check]", file=sys.stderr)
-        return 64
-    OUT.mkdir(exist_ok=True)
-    for name, data in files.items():
-        (OUT / name).write_bytes(data)
-    print(f"{len(files)} vectors written")
-    return 0
+    return write_or_check(OUT, CASES, GENERATOR)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ from aics_tlog.note import b64_encode
 from aics_tlog.tiles import materialise_tiles
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from vectors import write_or_check
+
 OUT = pathlib.Path(__file__).parent / "tlog"
 GENERATOR = f"aics-tlog {version('aics-tlog')} (PyPI)"
 ORIGIN = "log.example/jianzhen"
@@ -318,22 +320,7 @@ def main() -> int:
     consistencies()
     vkeys()
     tiles()
-    files = {f"{name}.txt": data for name, data in CASES.items()}
-    if sys.argv[1:] == ["--check"]:
-        there = {path.name: path.read_bytes() for path in OUT.glob("*.txt")}
-        wrong = sorted(name for name in files.keys() | there.keys() if files.get(name) != there.get(name))
-        for name in wrong:
-            print(f"testdata/tlog/{name} is not what {GENERATOR} generates", file=sys.stderr)
-        print(f"{len(files)} vectors, {len(wrong)} differ")
-        return 1 if wrong else 0
-    if sys.argv[1:]:
-        print("usage: generate_tlog.py [--check]", file=sys.stderr)
-        return 64
-    OUT.mkdir(exist_ok=True)
-    for name, data in files.items():
-        (OUT / name).write_bytes(data)
-    print(f"{len(files)} vectors written")
-    return 0
+    return write_or_check(OUT, CASES, GENERATOR)
 
 
 if __name__ == "__main__":
