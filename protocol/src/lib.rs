@@ -18,7 +18,7 @@
 //! Byte counts are `u64` here and JavaScript numbers on the way. No file is longer than 2^53 − 1 bytes
 //! (`docs/spec/statement.md`, "Limits"), so they are exact; a greater one is an error, never rounded.
 
-pub use evidence::{Digest, EVIDENCE_MAGIC, MAX_TRUST_LEN, report};
+pub use evidence::{Digest, EVIDENCE_MAGIC, MAX_EVIDENCE_LEN, MAX_TRUST_LEN, report};
 
 /// What of a statement a report repeats.
 pub mod statement {

@@ -1,14 +1,11 @@
 //! What the user picked or dropped, sorted into files to verify, evidence files, and folders.
 
-use protocol::EVIDENCE_MAGIC;
+use protocol::{EVIDENCE_MAGIC, MAX_EVIDENCE_LEN};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{DataTransfer, File, FileList};
 
 use crate::pairing::has_evidence_extension;
-
-/// Longest evidence file (`docs/spec/evidence-file.md`): what is longer is not even looked into.
-const MAX_EVIDENCE_LENGTH: f64 = 67_108_864.0;
 
 /// What was picked or dropped, as the browser gives it.
 #[derive(Default)]
@@ -75,7 +72,8 @@ impl Handover {
 }
 
 async fn begins_like_evidence(file: &File) -> bool {
-    if file.size() > MAX_EVIDENCE_LENGTH {
+    // What is longer than an evidence file may be is not even looked into.
+    if file.size() > MAX_EVIDENCE_LEN as f64 {
         return false;
     }
     let Ok(start) = file.slice_with_i32_and_i32(0, 8) else {
