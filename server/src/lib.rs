@@ -7,7 +7,7 @@
 //! | [`store`], [`objects`] | the two storage seams: the commit point, and the published files |
 //! | [`tiles`], [`receipts`], [`registry`], [`lookup`] | reading what is published |
 //! | [`service`], [`snapshots`], [`fsck`] | all of it put together; the daily registry snapshot; checking what is stored |
-//! | [`http`], [`page`], [`net`] | the surface |
+//! | [`http`], [`page`] | the surface |
 //! | [`commands`] | the command line |
 //!
 //! Receipts are for ever: [`sequencer`] gives none before the entry is durable *and* its checkpoint is published, and any doubt
@@ -23,7 +23,6 @@ pub mod intake;
 pub mod keys;
 pub mod lookup;
 pub mod metrics;
-pub mod net;
 pub mod objects;
 pub mod page;
 pub mod pool;

@@ -1,27 +1,15 @@
 //! Counters and gauges for operators, in OpenMetrics text. No label ever carries a person, a device or an address.
 
 use std::fmt;
-use std::sync::atomic::AtomicU64;
 
-use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-
-type Number = Gauge<u64, AtomicU64>;
-
-/// A stable word as a label value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Word(pub &'static str);
-
-impl EncodeLabelValue for Word {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        self.0.encode(encoder)
-    }
-}
+use serving::HttpMetrics;
+use serving::metrics::Number;
+pub use serving::metrics::Word;
 
 /// The label of refused statements.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -30,25 +18,12 @@ pub struct CodeLabel {
     pub code: Word,
 }
 
-/// The labels of answered requests.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ResponseLabels {
-    /// The route's pattern, never the path itself.
-    pub route: String,
-    /// The HTTP status.
-    pub status: u16,
-}
-
 /// Everything that is counted.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// Bytes read from sockets, below TLS and HTTP: what clients really sent.
-    pub received_bytes: Counter,
-    /// Connections that are open.
-    pub connections: Gauge,
-    /// Requests answered, by route and status.
-    pub responses: Family<ResponseLabels, Counter>,
+    /// Connections and requests.
+    pub http: HttpMetrics,
     /// Statements sealed.
     pub sealed: Counter,
     /// Statements refused, by code.
@@ -72,17 +47,8 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("jianzhen");
-        let received_bytes = Counter::default();
-        registry.register_with_unit(
-            "http_received",
-            "Bytes read from sockets, below TLS and HTTP",
-            Unit::Bytes,
-            received_bytes.clone(),
-        );
-        let connections = Gauge::default();
-        registry.register("http_connections", "Open connections", connections.clone());
-        let responses = Family::default();
-        registry.register("http_responses", "Requests answered", responses.clone());
+        let http = HttpMetrics::default();
+        http.register(&mut registry);
         let sealed = Counter::default();
         registry.register("statements_sealed", "Statements sealed", sealed.clone());
         let refused = Family::default();
@@ -112,9 +78,7 @@ impl Default for Metrics {
         registry.register("lookups", "Lookups answered", lookups.clone());
         Self {
             registry,
-            received_bytes,
-            connections,
-            responses,
+            http,
             sealed,
             refused,
             repeated,
@@ -131,9 +95,7 @@ impl Default for Metrics {
 impl Metrics {
     /// All numbers as OpenMetrics text.
     pub fn render(&self) -> Result<String, fmt::Error> {
-        let mut text = String::new();
-        encode(&mut text, &self.registry)?;
-        Ok(text)
+        serving::metrics::render(&self.registry)
     }
 }
 
@@ -144,7 +106,7 @@ mod tests {
     #[test]
     fn the_name_that_the_no_upload_test_reads_is_stable() {
         let metrics = Metrics::default();
-        metrics.received_bytes.inc_by(7);
+        metrics.http.received_bytes.inc_by(7);
         metrics.refused.get_or_create(&CodeLabel { code: Word("key-unknown") }).inc();
         let text = metrics.render().unwrap();
         assert!(text.contains("\njianzhen_http_received_bytes_total 7\n"), "{text}");

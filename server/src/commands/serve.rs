@@ -1,29 +1,23 @@
 //! `serve`: the running service.
 
 use std::fs;
-use std::io::IsTerminal as _;
-use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use axum::Router;
-use axum_server::Handle;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use clap::Args;
 use evidence::TrustFile;
+use serving::{Listener, ReadyFile, Tls, log_lines};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
-use tracing_subscriber::EnvFilter;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, LogFormat, Overrides, TlsFiles};
+use crate::config::{Config, Overrides};
 use crate::data_dir::DataDir;
 use crate::http::{SecurityHeaders, router};
 use crate::keys;
-use crate::net::{CountingAcceptor, SILENCE};
 use crate::objects::Objects;
 use crate::page::Page;
 use crate::sequencer::Stop;
@@ -49,7 +43,7 @@ impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let data = DataDir::new(self.data);
         let config = Config::load(&data.config())?.with(self.overrides)?;
-        init_logging(config.log_format);
+        log_lines::init(config.log_format);
         let _lock = data.lock()?;
         let page = match &config.page {
             Some(directory) => Page::load(directory)?,
@@ -60,32 +54,32 @@ impl Serve {
         let headers = SecurityHeaders::new(service.trust(), config.tls.is_some());
         let app = router(service.clone(), page, &config.limits, headers);
 
-        let listener = TcpListener::bind(config.listen)
-            .with_context(|| format!("The address {} cannot be listened on", config.listen))?;
-        listener.set_nonblocking(true).context("The socket cannot be used")?;
-        let address = listener.local_addr().context("The socket has no address")?;
-        let handle = Handle::new();
-        let mut server = serve(listener, app, &config, &service, handle.clone()).await?;
-        ensure!(handle.listening().await.is_some(), "The service cannot listen on {address}.");
-        let url = config.url.clone().unwrap_or_else(|| base_url(&config, address));
-        if let Some(path) = &self.ready_file {
-            write_ready(path, &url)?;
-        }
+        let tls = match &config.tls {
+            Some(files) => Some(Tls::load(files).await?),
+            None => None,
+        };
+        let listener = Listener::bind(config.listen, tls)?;
+        let url = config.url.clone().unwrap_or_else(|| listener.base_url());
+        let http = service.metrics().http.clone();
+        let (connections, first_request) = (config.limits.connections.get(), config.limits.body_timeout());
+        let mut listening = listener.serve(app, http, connections, first_request).await?;
+        let ready_file = match &self.ready_file {
+            Some(path) => Some(write_ready(path, &url)?),
+            None => None,
+        };
         tracing::info!(%url, size = service.published().get(), "serving");
 
         let mut terminate = signal(SignalKind::terminate()).context("Signals cannot be received")?;
         tokio::select! {
             _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
             _ = tokio::signal::ctrl_c() => tracing::info!("stopping: SIGINT"),
-            ended = &mut server => {
-                ended.context("The HTTP server was interrupted")?.context("The HTTP server failed")?;
-            }
+            ended = listening.ended() => ended?,
             stopped = &mut sequencer => abort(stopped),
         }
         // Requests first: what they hand in is still sealed, and they get their receipts.
-        handle.graceful_shutdown(Some(GRACE));
+        listening.stop(GRACE);
         tokio::select! {
-            _ = async { if !server.is_finished() { let _ = (&mut server).await; } } => {}
+            _ = listening.ended() => {}
             stopped = &mut sequencer => abort(stopped),
         }
         if let Some(registrar) = registrar {
@@ -99,9 +93,7 @@ impl Serve {
             Err(_) => false,
         };
         service.close_store().await;
-        if let Some(path) = &self.ready_file {
-            let _ = fs::remove_file(path);
-        }
+        drop(ready_file);
         if !published {
             tracing::error!("stopped before everything was published; the next start publishes it");
             return Ok(ExitCode::FAILURE);
@@ -155,58 +147,7 @@ async fn start(
     Ok(Service::start(parts).await?)
 }
 
-async fn serve(
-    listener: TcpListener,
-    app: Router,
-    config: &Config,
-    service: &Service,
-    handle: Handle<SocketAddr>,
-) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
-    let acceptor = CountingAcceptor::new(service.metrics(), config.limits.connections.get());
-    let app = app.into_make_service();
-    let first_request = config.limits.body_timeout();
-    let mut server = axum_server::from_tcp(listener).context("The socket cannot be used")?;
-    // From one request to the end of the next one's header, however busily the bytes drip.
-    server.http_builder().http1().header_read_timeout(SILENCE);
-    let server = server.handle(handle).first_request_timeout(first_request);
-    Ok(match &config.tls {
-        None => tokio::spawn(server.acceptor(acceptor).serve(app)),
-        Some(files) => {
-            let tls = RustlsAcceptor::new(tls_config(files).await?).acceptor(acceptor);
-            tokio::spawn(server.acceptor(tls).serve(app))
-        }
-    })
-}
-
-async fn tls_config(files: &TlsFiles) -> anyhow::Result<RustlsConfig> {
-    // A second call finds the provider that the first one installed.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    RustlsConfig::from_pem_file(&files.cert, &files.key)
-        .await
-        .with_context(|| format!("TLS cannot use {} with {}", files.cert.display(), files.key.display()))
-}
-
-fn base_url(config: &Config, address: SocketAddr) -> String {
-    let scheme = if config.tls.is_some() { "https" } else { "http" };
-    format!("{scheme}://{address}")
-}
-
-fn write_ready(path: &Path, url: &str) -> anyhow::Result<()> {
-    let staging = path.with_extension("new");
-    fs::write(&staging, format!("{url}\n"))
-        .and_then(|()| fs::rename(&staging, path))
+fn write_ready(path: &Path, url: &str) -> anyhow::Result<ReadyFile> {
+    ReadyFile::write(path, url)
         .with_context(|| format!("The ready file {} cannot be written", path.display()))
-}
-
-fn init_logging(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("JIANZHEN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    // A second call in one process (tests) keeps the first subscriber.
-    let _ = match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
 }

@@ -6,9 +6,9 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use evidence::{KeyDigest, LookupRequest, MAX_LOOKUP_REQUEST_LEN, encode_registry_section};
+use serving::limits::{read_body, require_type};
 
 use super::App;
-use super::limits::{read_body, require_type};
 use super::problem::{Code, Problem};
 
 pub(super) async fn lookup(

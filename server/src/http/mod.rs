@@ -2,7 +2,6 @@
 
 mod evidence;
 pub mod headers;
-mod limits;
 mod log;
 mod operations;
 mod page;
@@ -13,18 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Response};
+use axum::middleware;
 use axum::routing::{get, post};
 
 pub use self::headers::SecurityHeaders;
-pub use self::limits::Places;
 pub use self::problem::{Code, Problem};
 use crate::config::Limits;
-use crate::metrics::ResponseLabels;
 use crate::page::Page;
 use crate::service::Service;
+pub use serving::Places;
+use serving::{limits, metrics};
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -67,16 +64,7 @@ pub fn router(service: Arc<Service>, page: Page, limits: &Limits, headers: Secur
         .layer(middleware::from_fn_with_state(Places::new(limits.requests.get()), limits::limit));
     public
         .merge(operations)
-        .layer(middleware::from_fn_with_state(service, count))
+        .layer(middleware::from_fn_with_state(service.metrics().http.clone(), metrics::count))
         .layer(middleware::from_fn_with_state(headers, headers::add))
         .with_state(app)
-}
-
-/// Counts answers by route; the page's files count as one route.
-async fn count(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map_or("page", MatchedPath::as_str).to_owned();
-    let response = next.run(request).await.into_response();
-    let labels = ResponseLabels { route, status: response.status().as_u16() };
-    service.metrics().responses.get_or_create(&labels).inc();
-    response
 }

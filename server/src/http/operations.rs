@@ -18,9 +18,8 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Probl
     if app.service.is_ready() { Ok("ready\n") } else { Err(Problem::new(Code::NotReady)) }
 }
 
-pub(super) async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
-    let text = app.service.metrics().render().map_err(|error| Problem::internal(&error))?;
-    Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
+pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+    serving::metrics::answer(app.service.metrics().render())
 }
 
 pub(super) async fn chain(State(app): State<App>) -> Result<Response, Problem> {

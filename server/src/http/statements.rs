@@ -7,9 +7,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use evidence::{MAX_SUBMISSION_LEN, Outcome, Submission, SubmissionsError};
+use serving::limits::{read_body, require_type};
 
 use super::App;
-use super::limits::{read_body, require_type};
 use super::problem::{Code, Problem};
 use crate::service::SubmitError;
 

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
-use crate::metrics::Metrics;
+use crate::metrics::HttpMetrics;
 
 /// A connection on which nothing moves for so long is closed: longer than the slowest answer takes, and short enough that silent
 /// connections cannot keep all places for ever.
@@ -23,7 +23,7 @@ pub const SILENCE: Duration = Duration::from_secs(90);
 /// Accepts connections up to a limit and counts what they bring.
 #[derive(Debug, Clone)]
 pub struct CountingAcceptor {
-    metrics: Arc<Metrics>,
+    metrics: HttpMetrics,
     places: Arc<Semaphore>,
     silence: Duration,
 }
@@ -32,7 +32,7 @@ pub struct CountingAcceptor {
 #[derive(Debug)]
 pub struct Counted {
     stream: TcpStream,
-    metrics: Arc<Metrics>,
+    metrics: HttpMetrics,
     silence: Duration,
     deadline: Pin<Box<Sleep>>,
     _place: OwnedSemaphorePermit,
@@ -40,7 +40,7 @@ pub struct Counted {
 
 impl CountingAcceptor {
     /// At most `connections` at a time.
-    pub fn new(metrics: Arc<Metrics>, connections: usize) -> Self {
+    pub fn new(metrics: HttpMetrics, connections: usize) -> Self {
         let places = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
         Self { metrics, places, silence: SILENCE }
     }
@@ -137,7 +137,7 @@ mod tests {
 
     #[tokio::test]
     async fn connections_beyond_the_limit_are_closed_and_places_come_back() {
-        let metrics = Arc::new(Metrics::default());
+        let metrics = HttpMetrics::default();
         let acceptor = CountingAcceptor::new(metrics.clone(), 1);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -158,7 +158,7 @@ mod tests {
     #[tokio::test]
     async fn a_silent_connection_is_closed() {
         let silence = Duration::from_millis(1);
-        let acceptor = CountingAcceptor { silence, ..CountingAcceptor::new(Arc::default(), 1) };
+        let acceptor = CountingAcceptor { silence, ..CountingAcceptor::new(HttpMetrics::default(), 1) };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let mut connection = accept(&acceptor, &listener).await.unwrap();
