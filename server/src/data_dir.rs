@@ -4,6 +4,7 @@
 //! DIR/config.toml        settings, documented in `config`
 //! DIR/trust.json         the trust file that the service publishes
 //! DIR/log.key            the log's signing key, mode 0600
+//! DIR/log-<key id>.key   further ones after a rotation
 //! DIR/registrar.key      the registrar's signing key, mode 0600; may be moved elsewhere
 //! DIR/server.sqlite      statements, tree head, archived checkpoints, lookup index
 //! DIR/objects/           the published log: checkpoint, tiles, entry bundles
@@ -13,6 +14,8 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+
+use tlog::KeyId;
 
 /// The data directory of one service.
 #[derive(Debug, Clone)]
@@ -63,6 +66,29 @@ impl DataDir {
     /// The log's signing key.
     pub fn log_key(&self) -> PathBuf {
         self.0.join("log.key")
+    }
+
+    /// The log's signing key with this id, where it is not the first one.
+    pub fn rotated_log_key(&self, id: KeyId) -> PathBuf {
+        self.0.join(format!("log-{id}.key"))
+    }
+
+    /// The files of all signing keys of the log, [`DataDir::log_key`] first, the others by name.
+    pub fn log_keys(&self) -> io::Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(&self.0)? {
+            let name = entry?.file_name();
+            let Some(name) = name.to_str() else { continue };
+            if name.starts_with("log-") && name.ends_with(".key") {
+                paths.push(self.0.join(name));
+            }
+        }
+        paths.sort_unstable();
+        let first = self.log_key();
+        if first.try_exists()? {
+            paths.insert(0, first);
+        }
+        Ok(paths)
     }
 
     /// The registrar's signing key, where it is kept here.

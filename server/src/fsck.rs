@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use evidence::statement::Deposit;
-use evidence::{Digest, Payload, Statement};
+use evidence::{Digest, EntryKind, Payload, Statement};
 use tlog::{EntryBundle, Hash, LeafIndex, SigningKey, TileBuilder, TreeHead, TreeSize, bundles_between};
 
 use crate::objects::{ObjectError, Objects};
@@ -31,6 +31,8 @@ pub struct Findings {
     pub objects: u64,
     /// Entries that are durable and not published; `serve` publishes them.
     pub unpublished: u64,
+    /// Entries whose statement is missing because the log was restored from a mirror.
+    pub missing: u64,
 }
 
 /// Why the check could not be made.
@@ -222,19 +224,28 @@ impl Check<'_> {
     async fn entry(&mut self, row: &SealedRow) -> Result<(Hash, Vec<u8>), FsckError> {
         self.findings.entries += 1;
         let index = row.index;
-        let digest = Digest::of(&row.statement);
-        if digest != row.digest {
-            self.problem(format!("Entry {index}: the statement does not hash to the digest beside it."));
-        }
         if row.sealed_at < self.sealed_at {
             self.problem(format!("Entry {index}: it was sealed before the entry in front of it."));
         }
         self.sealed_at = row.sealed_at;
         let entry = entry_of(row)?;
-        match Statement::parse(&row.statement) {
+        match &row.statement {
+            None => self.findings.missing += 1,
+            Some(statement) => self.statement(row, statement, entry.kind).await?,
+        }
+        let bytes = entry.to_bytes().to_vec();
+        Ok((entry.leaf_hash(), bytes))
+    }
+
+    async fn statement(&mut self, row: &SealedRow, bytes: &[u8], kind: EntryKind) -> Result<(), FsckError> {
+        let index = row.index;
+        if Digest::of(bytes) != row.digest {
+            self.problem(format!("Entry {index}: the statement does not hash to the digest beside it."));
+        }
+        match Statement::parse(bytes) {
             Err(error) => self.problem(format!("Entry {index}: {error}.")),
             Ok(statement) => {
-                if statement.payload().entry_kind() != entry.kind {
+                if statement.payload().entry_kind() != kind {
                     self.problem(format!("Entry {index}: it has another kind than its statement."));
                 }
                 if let Payload::Deposit(deposit) = statement.payload() {
@@ -242,8 +253,7 @@ impl Check<'_> {
                 }
             }
         }
-        let bytes = entry.to_bytes().to_vec();
-        Ok((entry.leaf_hash(), bytes))
+        Ok(())
     }
 
     async fn blocks(

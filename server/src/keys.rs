@@ -1,4 +1,6 @@
 //! The keys of log and registrar: text files of mode 0600 in the encoding of Go's `note` package.
+//!
+//! A log has one key, `log.key`, and after a rotation others beside it, `log-<key id>.key`: the [`KeyRing`].
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -7,9 +9,11 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use evidence::DeviceKey;
-use tlog::{KeyAlgorithm, KeyName, SigningKey};
+use evidence::{DeviceKey, TrustFile, TrustedLogs};
+use tlog::{KeyAlgorithm, KeyId, KeyName, SigningKey, VerifierKey};
 use zeroize::Zeroizing;
+
+use crate::data_dir::DataDir;
 
 /// Why a key cannot be made or used. Never repeats the key.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +45,106 @@ pub enum KeyFileError {
     /// The name cannot be a key's.
     #[error("The name cannot be used for a key. {0}")]
     Name(#[source] tlog::KeyError),
+    /// The directory holds no key of the log.
+    #[error("The directory {0} holds no key of the log: there is neither log.key nor log-<key id>.key.")]
+    NoLogKey(PathBuf),
+    /// Keys of two logs in one directory.
+    #[error("The key file {path} holds the key of {found}, not one of {expected}.")]
+    OtherLog {
+        /// The file.
+        path: PathBuf,
+        /// The name of its key.
+        found: KeyName,
+        /// The name of the keys beside it.
+        expected: KeyName,
+    },
+    /// A file that is not named after the key in it, so that a copy could pass for a second key.
+    #[error("The key file {path} holds the key with the id {found}; it must be named after its key.")]
+    Misnamed {
+        /// The file.
+        path: PathBuf,
+        /// The id of the key in it.
+        found: KeyId,
+    },
     /// The operating system gave no randomness.
     #[error("The operating system gave no randomness: {0}.")]
     Random(getrandom::Error),
+}
+
+/// The keys with which a log may sign; all have its origin as their name.
+#[derive(Debug, Clone)]
+pub struct KeyRing {
+    origin: KeyName,
+    keys: Vec<SigningKey>,
+}
+
+impl KeyRing {
+    /// Reads `log.key` and every `log-<key id>.key` of a data directory.
+    pub fn load(data: &DataDir) -> Result<Self, KeyFileError> {
+        let mut ring: Option<Self> = None;
+        for path in
+            data.log_keys().map_err(|source| KeyFileError::Io { path: data.path().to_owned(), source })?
+        {
+            let key = load(&path)?;
+            let vkey = key.verifier_key();
+            if path != data.log_key() && path != data.rotated_log_key(vkey.id()) {
+                return Err(KeyFileError::Misnamed { path, found: vkey.id() });
+            }
+            match &mut ring {
+                None => ring = Some(Self::of(key)),
+                Some(ring) if ring.origin != *vkey.name() => {
+                    let (found, expected) = (vkey.name().clone(), ring.origin.clone());
+                    return Err(KeyFileError::OtherLog { path, found, expected });
+                }
+                Some(ring) if ring.keys.iter().any(|other| other.verifier_key() == vkey) => {}
+                Some(ring) => ring.keys.push(key),
+            }
+        }
+        ring.ok_or_else(|| KeyFileError::NoLogKey(data.path().to_owned()))
+    }
+
+    /// A ring of one key.
+    pub fn of(key: SigningKey) -> Self {
+        Self { origin: key.verifier_key().name().clone(), keys: vec![key] }
+    }
+
+    /// The ring with one more key, which must have the same name.
+    #[must_use]
+    pub fn with(mut self, key: SigningKey) -> Option<Self> {
+        if *key.verifier_key().name() != self.origin {
+            return None;
+        }
+        self.keys.push(key);
+        Some(self)
+    }
+
+    /// The log's origin: the name of every key.
+    pub fn origin(&self) -> &KeyName {
+        &self.origin
+    }
+
+    /// The keys, `log.key` first; never empty.
+    pub fn keys(&self) -> &[SigningKey] {
+        &self.keys
+    }
+
+    /// The keys that sign a checkpoint while these policies are in force: those that one of them names.
+    pub fn signers<'a>(&self, in_force: impl IntoIterator<Item = &'a TrustedLogs>) -> Vec<&SigningKey> {
+        let named: Vec<&VerifierKey> =
+            in_force.into_iter().flat_map(|logs| logs.policy.logs()).map(|log| log.key()).collect();
+        self.keys.iter().filter(|key| named.contains(&key.verifier_key())).collect()
+    }
+}
+
+/// The keys that may have signed a checkpoint of `origin` at any time: those of all policies of the trust file, each once.
+pub fn trusted_log_keys(trust: &TrustFile, origin: &str) -> Vec<VerifierKey> {
+    let mut keys: Vec<VerifierKey> = Vec::new();
+    for log in trust.logs().iter().flat_map(|logs| logs.policy.logs()) {
+        if log.key().name().as_str() == origin && !keys.contains(log.key()) {
+            keys.push(log.key().clone());
+        }
+    }
+    keys
 }
 
 /// Draws a new Ed25519 key named `name`, of the type with which logs and registrars sign.
@@ -119,6 +220,39 @@ mod tests {
         save(&path, &generate("a").unwrap()).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(load(&path), Err(KeyFileError::Open { mode: 0o640, .. })));
+    }
+
+    #[test]
+    fn a_ring_holds_the_keys_of_one_log_each_under_its_own_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::new(dir.path());
+        assert!(matches!(KeyRing::load(&data), Err(KeyFileError::NoLogKey(_))));
+        let (first, second) = (generate("example.test/log").unwrap(), generate("example.test/log").unwrap());
+        save(&data.log_key(), &first).unwrap();
+        save(&data.rotated_log_key(second.verifier_key().id()), &second).unwrap();
+        let ring = KeyRing::load(&data).unwrap();
+        let vkeys: Vec<_> = ring.keys().iter().map(SigningKey::verifier_key).collect();
+        assert_eq!(vkeys, [first.verifier_key(), second.verifier_key()]);
+
+        let policy = |key: &SigningKey| TrustedLogs {
+            policy: tlog::Policy::parse(format!("log {}\nquorum none\n", key.verifier_key()).as_bytes())
+                .unwrap(),
+            window: evidence::Window::default(),
+            closed: None,
+        };
+        let signers = ring.signers([&policy(&second)]);
+        assert_eq!(signers.len(), 1);
+        assert_eq!(signers[0].verifier_key(), second.verifier_key());
+        assert!(ring.signers([&policy(&generate("example.test/log").unwrap())]).is_empty());
+
+        // A copy under another key's name, and a key of another log.
+        let wrong = data.rotated_log_key(KeyId::new(7));
+        save(&wrong, &first).unwrap();
+        assert!(matches!(KeyRing::load(&data), Err(KeyFileError::Misnamed { path, .. }) if path == wrong));
+        fs::remove_file(&wrong).unwrap();
+        let foreign = generate("example.test/other").unwrap();
+        save(&data.rotated_log_key(foreign.verifier_key().id()), &foreign).unwrap();
+        assert!(matches!(KeyRing::load(&data), Err(KeyFileError::OtherLog { .. })));
     }
 
     #[test]

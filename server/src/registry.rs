@@ -21,6 +21,9 @@ pub enum AssembleError {
     /// The work was broken off.
     #[error("Reading the statements was interrupted: {0}.")]
     Interrupted(String),
+    /// The statement behind an entry was lost with an earlier database.
+    #[error("The statement of entry {0} is missing: the log was restored from a mirror.")]
+    Missing(LeafIndex),
     /// A stored statement cannot be read.
     #[error("Entry {index} cannot be read: {source}.")]
     Statement {
@@ -78,7 +81,8 @@ async fn attested(
 
 /// A stored entry in the form in which evidence carries it.
 pub fn sealed(row: &SealedRow) -> Result<Sealed, AssembleError> {
-    let statement = Statement::parse(&row.statement)
-        .map_err(|source| AssembleError::Statement { index: row.index, source })?;
+    let bytes = row.statement.as_deref().ok_or(AssembleError::Missing(row.index))?;
+    let statement =
+        Statement::parse(bytes).map_err(|source| AssembleError::Statement { index: row.index, source })?;
     Ok(Sealed { statement, index: row.index, sealed_at: row.sealed_at })
 }

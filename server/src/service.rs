@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::Limits;
-use crate::intake::{Admitted, Intake, Quota, QuotaExceeded, Refusal, Shares};
+use crate::intake::{Admitted, Intake, Quota, QuotaExceeded, Refusal, Returned, Shares};
 use crate::lookup::Lookup;
 use crate::metrics::{CodeLabel, Metrics, Word};
 use crate::objects::Objects;
@@ -24,7 +24,7 @@ use crate::recover::{RecoverError, recover};
 use crate::registry::{AssembleError, Attested, Wanted, section};
 use crate::sequencer::{Sequencer, Stop};
 use crate::store::index::RevocationState;
-use crate::store::{CommitPoint, SealedRow, Store, StoreError};
+use crate::store::{CommitPoint, SealedPlace, SealedRow, Store, StoreError};
 use crate::tiles::Tiles;
 
 /// What a service is made of.
@@ -185,13 +185,22 @@ impl Service {
                 Err(error) => progress.push(Progress::Refused(error.into())),
                 Ok(submission) => {
                     let digest = submission.statement.digest();
-                    if self.store.find(&digest).await?.is_some() {
-                        self.metrics.repeated.inc();
-                    } else {
-                        places.push(progress.len());
-                        new.push(submission);
-                    }
                     progress.push(Progress::Sealing(digest));
+                    match self.store.find(&digest).await? {
+                        None => {
+                            places.push(progress.len() - 1);
+                            new.push(submission);
+                        }
+                        Some(place) => {
+                            self.metrics.repeated.inc();
+                            if place.missing
+                                && let Err(refusal) = self.fill(submission).await?
+                            {
+                                progress.pop();
+                                progress.push(Progress::Refused(refusal));
+                            }
+                        }
+                    }
                 }
             }
         }
@@ -203,6 +212,14 @@ impl Service {
             }
         }
         Ok((progress, admitted))
+    }
+
+    /// Takes back a statement that this log had lost.
+    async fn fill(&self, submission: Submission) -> Result<Result<(), Refusal>, StoreError> {
+        match Returned::new(submission) {
+            Ok(returned) => self.store.fill(&returned).await.map(|_| Ok(())),
+            Err(refusal) => Ok(Err(refusal)),
+        }
     }
 
     /// Hands all statements to the sequencer, or none. What is not taken costs no share.
@@ -223,7 +240,7 @@ impl Service {
 
     /// The outcome of a statement that is durable.
     async fn sealed(&self, digest: &Digest, deadline: Instant) -> Result<Outcome, SubmitError> {
-        let Some((index, sealed_at)) = self.store.find(digest).await? else {
+        let Some(SealedPlace { index, sealed_at, .. }) = self.store.find(digest).await? else {
             return Err(SubmitError::Overloaded);
         };
         if !self.wait_published(index, deadline).await {

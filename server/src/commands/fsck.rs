@@ -36,6 +36,12 @@ pub(super) async fn run(data: &DataDir) -> anyhow::Result<ExitCode> {
             findings.unpublished
         );
     }
+    if findings.missing > 0 {
+        println!(
+            "The statements of {} entries are missing: the log was restored from a mirror. Whoever submits them again fills the gaps.",
+            findings.missing
+        );
+    }
     for problem in findings.problems.iter().take(MAX_PRINTED) {
         println!("{problem}");
     }

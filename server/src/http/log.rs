@@ -63,6 +63,10 @@ pub(super) async fn statement(
     let row = app.service.public_entry(index).await.map_err(|error| Problem::internal(&error))?;
     let row = row
         .ok_or(Problem::with_detail(Code::NotFound, "Only statements of the device registry are public."))?;
+    let bytes = row.statement.ok_or(Problem::with_detail(
+        Code::NotFound,
+        "This statement was lost with the log's database; a mirror of the log may have it.",
+    ))?;
     let headers = [(CONTENT_TYPE, "application/cose; cose-type=\"cose-sign1\""), (CACHE_CONTROL, IMMUTABLE)];
-    Ok((headers, row.statement).into_response())
+    Ok((headers, bytes).into_response())
 }

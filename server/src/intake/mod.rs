@@ -73,6 +73,24 @@ impl Admitted {
     }
 }
 
+/// A statement that says to have been sealed before, with what belongs to it, for [`Store::fill`]. Signature and enrolment are
+/// not checked again: its digest in the chain says that they were, and the key may have been revoked since.
+#[derive(Debug, Clone)]
+pub struct Returned(Submission);
+
+impl Returned {
+    /// Checks what came with the statement.
+    pub fn new(submission: Submission) -> Result<Self, Refusal> {
+        check_disclosures(submission.statement.payload(), &submission.disclosures)?;
+        Ok(Self(submission))
+    }
+
+    /// The statement, its disclosures and its block digests.
+    pub fn submission(&self) -> &Submission {
+        &self.0
+    }
+}
+
 /// Decides what may be sealed.
 pub struct Intake {
     store: Store,

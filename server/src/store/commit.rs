@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use evidence::{Digest, Entry, UnixSeconds};
+use evidence::{Digest, Disclosure, Entry, Statement, UnixSeconds};
 use tlog::{LeafIndex, TreeHead};
 
 use super::{Store, StoreError, projection, to_column};
@@ -114,7 +114,20 @@ async fn insert(connection: &mut sqlx::SqliteConnection, item: &BatchItem) -> Re
         .bind(statement.bytes())
         .execute(&mut *connection)
         .await?;
-    let blocks = item.admitted.blocks();
+    let (blocks, disclosures) = (item.admitted.blocks(), item.admitted.disclosures());
+    insert_facts(connection, item.index, statement, blocks, disclosures).await?;
+    Ok(())
+}
+
+/// What hangs on a statement: block digests, disclosures, and its part of the lookup index.
+pub(super) async fn insert_facts(
+    connection: &mut sqlx::SqliteConnection,
+    index: LeafIndex,
+    statement: &Statement,
+    blocks: &[Digest],
+    disclosures: &[Disclosure],
+) -> Result<(), StoreError> {
+    let digest = statement.digest();
     if !blocks.is_empty() {
         sqlx::query("INSERT INTO blocks (digest, digests) VALUES (?, ?)")
             .bind(digest.as_bytes().as_slice())
@@ -122,7 +135,7 @@ async fn insert(connection: &mut sqlx::SqliteConnection, item: &BatchItem) -> Re
             .execute(&mut *connection)
             .await?;
     }
-    for (number, disclosure) in (0_i64..).zip(item.admitted.disclosures()) {
+    for (number, disclosure) in (0_i64..).zip(disclosures) {
         sqlx::query("INSERT INTO disclosures (digest, number, disclosure) VALUES (?, ?, ?)")
             .bind(digest.as_bytes().as_slice())
             .bind(number)
@@ -130,8 +143,7 @@ async fn insert(connection: &mut sqlx::SqliteConnection, item: &BatchItem) -> Re
             .execute(&mut *connection)
             .await?;
     }
-    projection::project(connection, item.index, statement, blocks).await?;
-    Ok(())
+    projection::project(connection, index, statement, blocks).await
 }
 
 fn join(digests: &[Digest]) -> Vec<u8> {

@@ -16,6 +16,17 @@ pub struct StoredHead {
     pub sealed_at: UnixSeconds,
 }
 
+/// Where a statement was sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SealedPlace {
+    /// Position in the log.
+    pub index: LeafIndex,
+    /// When it was sealed.
+    pub sealed_at: UnixSeconds,
+    /// Whether its bytes are missing; see [`Store::fill`].
+    pub missing: bool,
+}
+
 /// One stored entry; nothing about it has been checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedRow {
@@ -27,18 +38,20 @@ pub struct SealedRow {
     pub kind: u64,
     /// When it was sealed.
     pub sealed_at: UnixSeconds,
-    /// The signed bytes.
-    pub statement: Vec<u8>,
+    /// The signed bytes; `None` where the log was restored from a mirror, which has the entries and not the statements.
+    pub statement: Option<Vec<u8>>,
 }
 
 impl SealedRow {
     pub(super) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+        // No statement is empty, so an empty one is none.
+        let statement: Vec<u8> = row.try_get("statement")?;
         Ok(Self {
             index: LeafIndex::new(from_column(row.try_get("idx")?, "A log position")?),
             digest: Digest::from_bytes(fixed(row.try_get("digest")?, "A statement digest")?),
             kind: from_column(row.try_get("kind")?, "An entry kind")?,
             sealed_at: UnixSeconds::new(from_column(row.try_get("sealed_at")?, "A sealing time")?),
-            statement: row.try_get("statement")?,
+            statement: Some(statement).filter(|statement| !statement.is_empty()),
         })
     }
 }
@@ -70,15 +83,19 @@ impl Store {
         Ok(TreeSize::new(from_column(count, "The number of entries")?))
     }
 
-    /// Position and sealing time of the statement with this digest.
-    pub async fn find(&self, digest: &Digest) -> Result<Option<(LeafIndex, UnixSeconds)>, StoreError> {
-        let row = sqlx::query("SELECT idx, sealed_at FROM entries WHERE digest = ?")
-            .bind(digest.as_bytes().as_slice())
-            .fetch_optional(&self.readers)
-            .await?;
+    /// Where the statement with this digest was sealed.
+    pub async fn find(&self, digest: &Digest) -> Result<Option<SealedPlace>, StoreError> {
+        let row =
+            sqlx::query("SELECT idx, sealed_at, length(statement) AS bytes FROM entries WHERE digest = ?")
+                .bind(digest.as_bytes().as_slice())
+                .fetch_optional(&self.readers)
+                .await?;
         let Some(row) = row else { return Ok(None) };
-        let index = LeafIndex::new(from_column(row.try_get("idx")?, "A log position")?);
-        Ok(Some((index, UnixSeconds::new(from_column(row.try_get("sealed_at")?, "A sealing time")?))))
+        Ok(Some(SealedPlace {
+            index: LeafIndex::new(from_column(row.try_get("idx")?, "A log position")?),
+            sealed_at: UnixSeconds::new(from_column(row.try_get("sealed_at")?, "A sealing time")?),
+            missing: row.try_get::<i64, _>("bytes")? == 0,
+        }))
     }
 
     /// The entry at `index`.

@@ -8,10 +8,12 @@
 //! | [`commit`] | the commit point: a batch and the new tree head, in one transaction, conditional on the old head |
 //! | [`projection`] | what the lookup index says of one entry |
 //! | [`entries`] | reading entries, checkpoints and the tree head |
+//! | [`gaps`] | statements that come back to a log that was restored from a mirror |
 //! | [`index`] | reading the lookup index |
 
 pub mod commit;
 pub mod entries;
+pub mod gaps;
 pub mod index;
 pub mod projection;
 
@@ -23,7 +25,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{SqlSafeStr as _, SqlitePool};
 
 pub use commit::{Batch, BatchItem, CommitError, CommitPoint};
-pub use entries::{SealedRow, StoredHead};
+pub use entries::{SealedPlace, SealedRow, StoredHead};
 
 /// How long a connection waits for another process's transaction, such as a backup's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -108,14 +110,14 @@ impl Store {
 
 /// The schema is part of the program; a database made by a newer program is refused.
 fn migrator() -> Migrator {
-    let first = Migration::new(
-        1,
-        "first".into(),
-        MigrationType::Simple,
-        include_str!("schema.sql").into_sql_str(),
-        false,
-    );
-    Migrator { migrations: vec![first].into(), ..Migrator::DEFAULT }
+    let step = |version, name: &'static str, sql: &'static str| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    let steps = vec![
+        step(1, "first", include_str!("schema.sql")),
+        step(2, "recordings by position", include_str!("schema-2.sql")),
+    ];
+    Migrator { migrations: steps.into(), ..Migrator::DEFAULT }
 }
 
 /// SQLite stores signed 64-bit integers.

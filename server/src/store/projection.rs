@@ -48,7 +48,7 @@ pub async fn project(
         Payload::Registry(registry) => project_snapshot(connection, index, registry).await,
         payload => {
             if let (Some(recording), Some(sequence)) = (payload.recording(), payload.sequence()) {
-                let row = recording_row(connection, statement.kid(), recording).await?;
+                let row = recording_row(connection, statement.kid(), recording, index).await?;
                 insert_part(connection, row, sequence, index).await?;
                 insert_tokens(connection, row, payload, blocks).await?;
             }
@@ -57,22 +57,48 @@ pub async fn project(
     }
 }
 
+/// The number of a recording: the position of its first statement, so that it does not depend on the order in which statements are
+/// projected, and the earliest recording has the smallest.
 async fn recording_row(
     connection: &mut SqliteConnection,
     kid: KeyDigest,
     recording: RecordingId,
+    index: LeafIndex,
 ) -> Result<i64, StoreError> {
-    sqlx::query("INSERT OR IGNORE INTO recordings (kid, recording) VALUES (?, ?)")
+    let index = to_column(index.get())?;
+    let known = sqlx::query("SELECT id FROM recordings WHERE kid = ? AND recording = ?")
         .bind(kid.as_bytes().as_slice())
         .bind(recording.as_bytes().as_slice())
-        .execute(&mut *connection)
+        .fetch_optional(&mut *connection)
         .await?;
-    let row = sqlx::query("SELECT id FROM recordings WHERE kid = ? AND recording = ?")
-        .bind(kid.as_bytes().as_slice())
-        .bind(recording.as_bytes().as_slice())
-        .fetch_one(connection)
-        .await?;
-    Ok(row.try_get("id")?)
+    match known.map(|row| row.try_get("id")).transpose()? {
+        Some(id) if id <= index => Ok(id),
+        Some(id) => {
+            renumber(connection, id, index).await?;
+            Ok(index)
+        }
+        None => {
+            sqlx::query("INSERT INTO recordings (id, kid, recording) VALUES (?, ?, ?)")
+                .bind(index)
+                .bind(kid.as_bytes().as_slice())
+                .bind(recording.as_bytes().as_slice())
+                .execute(connection)
+                .await?;
+            Ok(index)
+        }
+    }
+}
+
+/// An earlier statement of a recording came back to a log that was restored from a mirror.
+async fn renumber(connection: &mut SqliteConnection, from: i64, to: i64) -> Result<(), StoreError> {
+    for update in [
+        "UPDATE recordings SET id = ? WHERE id = ?",
+        "UPDATE parts SET recording = ? WHERE recording = ?",
+        "UPDATE tokens SET recording = ? WHERE recording = ?",
+    ] {
+        sqlx::query(update).bind(to).bind(from).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 async fn insert_part(
@@ -193,7 +219,9 @@ impl Store {
             let Some(last) = rows.last() else { break };
             next = LeafIndex::new(last.index.get() + 1);
             for row in &rows {
-                let statement = Statement::parse(&row.statement).map_err(|error| {
+                // What is missing in a log that was restored from a mirror is in no index.
+                let Some(bytes) = &row.statement else { continue };
+                let statement = Statement::parse(bytes).map_err(|error| {
                     StoreError::Damaged(format!("Entry {} holds no statement: {error}.", row.index))
                 })?;
                 let blocks = match statement.payload() {
