@@ -3,7 +3,9 @@
 mod http;
 mod samples;
 mod scratch;
+mod service;
 mod stack;
+mod witnesses;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use crate::workspace::Workspace;
 use samples::Samples;
 use scratch::{Description, Scratch};
 use stack::{Programs, Stack};
+use witnesses::Witness;
 
 /// Where the demonstration lives.
 #[derive(Args)]
@@ -55,9 +58,18 @@ fn describe(stack: &Stack<'_>, samples: &Samples) -> anyhow::Result<Description>
         "url": stack.url(),
         "trust": stack.trust(),
         "log_vkey": stack.log_vkey(),
+        "witness_vkeys": stack.witnesses().iter().map(Witness::vkey).collect::<Vec<_>>(),
+        "witness_urls": stack.witnesses().iter().map(Witness::url).collect::<Vec<_>>(),
+        "mirror_url": stack.witnesses().last().map(Witness::mirror_url),
         "server_data": stack.server_data(),
         "recorder_data": stack.recorder_data(),
-        "bin": { "server": programs.server, "recorder": programs.recorder, "verify": programs.verify },
+        "bin": {
+            "server": programs.server,
+            "witness": programs.witness,
+            "audit": programs.audit,
+            "recorder": programs.recorder,
+            "verify": programs.verify,
+        },
         "samples": {
             "sealed": samples.sealed,
             "altered": samples.altered,
@@ -81,6 +93,11 @@ Drop one of these on it:
 The same on the command line:
   {verify} {sealed} --server {url} --trust {trust}
 
+The chain      {url}/chain
+  guarded by three witnesses, any two of which must have cosigned: {witnesses}
+  copied by the third: {mirror}
+  {audit} log --server {url} --trust {trust}
+
 All this for scripts: {description}
 Ctrl-C stops everything.",
         url = stack.url(),
@@ -90,6 +107,9 @@ Ctrl-C stops everything.",
         evidence = samples.evidence.display(),
         verify = stack.programs().verify.display(),
         trust = stack.trust().display(),
+        witnesses = stack.witnesses().iter().map(Witness::url).collect::<Vec<_>>().join(" "),
+        mirror = stack.witnesses().last().map(Witness::mirror_url).unwrap_or_default(),
+        audit = stack.programs().audit.display(),
         description = stack.scratch().description().display(),
     );
 }
@@ -112,7 +132,14 @@ mod tests {
         case $1 in
         init) echo "made a key"; echo "demo.jianzhen.invalid/log+00000000+AAAA"; mkdir "$3"; echo '{}' >"$3/trust.json" ;;
         enrol) [ "$7" = c0ffee ] ;;
-        serve) echo starting; exec python3 "$(dirname "$0")/serve.py" "$9" ;;
+        policy) [ $# = 11 ] && echo "$@" >"$3/policy" ;;
+        serve) echo starting; while [ "$1" != --ready-file ]; do shift; done; exec python3 "$(dirname "$0")/serve.py" "$2" ;;
+        esac"#;
+    const WITNESS: &str = r#"
+        case $1 in
+        init) echo "$5+11111111+BBBB"; mkdir "$3" ;;
+        add-log) echo "$@" >"$3/log" ;;
+        serve) [ -s "$3/log" ] || exit 1; while [ "$1" != --ready-file ]; do shift; done; exec python3 "$(dirname "$0")/serve.py" "$2" ;;
         esac"#;
     const SERVE: &str = "
 import http.server, os, sys
@@ -140,10 +167,15 @@ server.serve_forever()
     }
 
     impl Fixture {
-        fn new(server: &str, serve: &str) -> Self {
+        fn new(server: &str, witness: &str, serve: &str) -> Self {
             let folder = tempfile::tempdir().unwrap();
-            let scripts =
-                [("jianzhen-server", server), ("jianzhen-recorder", RECORDER), ("jianzhen-verify", "")];
+            let scripts = [
+                ("jianzhen-server", server),
+                ("jianzhen-witness", witness),
+                ("jianzhen-recorder", RECORDER),
+                ("jianzhen-verify", ""),
+                ("jianzhen-audit", ""),
+            ];
             for (name, script) in scripts {
                 let path = folder.path().join(name);
                 fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -163,7 +195,7 @@ server.serve_forever()
     #[test]
     fn the_description_says_where_everything_is_and_the_server_stops_with_the_stack() {
         let runner = Runner::for_test();
-        let fixture = Fixture::new(SERVER, SERVE);
+        let fixture = Fixture::new(SERVER, WITNESS, SERVE);
         let mut stack = fixture.start(&runner).unwrap();
         let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples");
         let samples = Samples::make(&bundle, &runner, &stack).unwrap();
@@ -176,6 +208,8 @@ server.serve_forever()
             "/trust",
             "/server_data",
             "/bin/server",
+            "/bin/witness",
+            "/bin/audit",
             "/bin/recorder",
             "/bin/verify",
             "/samples/sealed",
@@ -189,6 +223,23 @@ server.serve_forever()
         assert!(!stack.url().ends_with('/'), "{}", stack.url());
         assert_eq!(value["url"], stack.url());
         assert_eq!(value["log_vkey"], "demo.jianzhen.invalid/log+00000000+AAAA");
+        let vkeys =
+            ["1", "2", "3"].map(|number| format!("witness-{number}.demo.jianzhen.invalid+11111111+BBBB"));
+        assert_eq!(value["witness_vkeys"], serde_json::json!(vkeys));
+        let urls: Vec<&str> = stack.witnesses().iter().map(Witness::url).collect();
+        assert_eq!(value["witness_urls"], serde_json::json!(urls));
+        // `printf demo.jianzhen.invalid/log | sha256sum`
+        let hash = "6be9818853cc84a4f64dc867590f17482e4836b78d80232c7eab9c7171bd43ed";
+        assert_eq!(value["mirror_url"], format!("{}/mirror/{hash}", urls[2]));
+        // The server was told all three, and only the third was told where the log is.
+        let policy = fs::read_to_string(stack.server_data().join("policy")).unwrap();
+        for (number, (url, vkey)) in (1..).zip(urls.iter().zip(&vkeys)) {
+            assert!(policy.contains(&format!("--witness witness-{number},{vkey},{url}")), "{policy}");
+            let log =
+                fs::read_to_string(fixture.scratch.path(&format!("witness-{number}")).join("log")).unwrap();
+            assert!(log.contains("--vkey demo.jianzhen.invalid/log+00000000+AAAA"), "{log}");
+            assert_eq!(log.contains("--mirror http://127.0.0.1:"), number == 3, "{log}");
+        }
         let different = |other: &Path| fs::read(other).unwrap() != fs::read(&samples.sealed).unwrap();
         assert!(different(&samples.altered) && different(&samples.unrelated));
 
@@ -202,14 +253,37 @@ server.serve_forever()
     #[test]
     fn a_server_that_ends_at_its_start_is_reported_with_its_log() {
         let server = SERVER.replace("echo starting", "echo 'address in use'; exit 1");
-        let error = Fixture::new(&server, SERVE).start(&Runner::for_test()).err().unwrap().to_string();
+        let error =
+            Fixture::new(&server, WITNESS, SERVE).start(&Runner::for_test()).err().unwrap().to_string();
         assert!(error.contains("address in use") && error.contains("--port 0"), "{error}");
     }
 
     #[test]
+    fn a_witness_that_ends_takes_the_demonstration_with_it() {
+        let runner = Runner::for_test();
+        let served = r#"python3 "$(dirname "$0")/serve.py" "$2""#;
+        let until = r#"& while [ ! -e "$(dirname "$0")/stop" ]; do sleep 0.05; done; exit 3"#;
+        let witness = WITNESS.replace(&format!("exec {served}"), &format!("{served} {until}"));
+        let fixture = Fixture::new(SERVER, &witness, SERVE);
+        let mut stack = fixture.start(&runner).unwrap();
+        stack.check().unwrap();
+        fs::write(fixture.folder.path().join("stop"), "").unwrap();
+        let error = loop {
+            match stack.check() {
+                Ok(()) => runner.pause(Duration::from_millis(20)).unwrap(),
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(
+            error.contains("witness") && error.contains("has ended") && error.contains(".log"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn a_server_without_a_page_is_no_demonstration() {
-        let serve = SERVE.replace("200", "404");
-        let fixture = Fixture::new(SERVER, &serve);
+        let serve = SERVE.replace("200", "404 if self.path == '/' else 200");
+        let fixture = Fixture::new(SERVER, WITNESS, &serve);
         assert!(fixture.start(&Runner::for_test()).is_err());
         assert!(!fixture.scratch.description().exists());
     }
@@ -217,6 +291,6 @@ server.serve_forever()
     #[test]
     fn a_failing_enrolment_is_an_error() {
         let server = SERVER.replace("c0ffee", "another key");
-        assert!(Fixture::new(&server, SERVE).start(&Runner::for_test()).is_err());
+        assert!(Fixture::new(&server, WITNESS, SERVE).start(&Runner::for_test()).is_err());
     }
 }

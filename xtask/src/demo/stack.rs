@@ -1,26 +1,30 @@
-//! The server, running, and one enrolled recorder.
+//! The server and its witnesses, running, and one enrolled recorder.
 
-use std::fs::{self, File};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::Deserialize;
 
 use super::scratch::Scratch;
+use super::service::Service;
+use super::witnesses::{QUORUM, Witness};
 use super::{existing, http};
-use crate::process::{Group, Runner};
+use crate::process::Runner;
 
 /// The chain's name; a domain that cannot exist, so that no demonstration is taken for an operator.
-const ORIGIN: &str = "demo.jianzhen.invalid/log";
+pub(super) const ORIGIN: &str = "demo.jianzhen.invalid/log";
 
-/// How long the server may take until it answers. It has nothing to recover here.
-const START: Duration = Duration::from_secs(60);
+/// How long a quorum of witnesses may take to be there.
+const READY: Duration = Duration::from_secs(30);
 
 /// The native programs.
 pub(super) struct Programs {
     pub(super) server: PathBuf,
+    pub(super) witness: PathBuf,
+    pub(super) audit: PathBuf,
     pub(super) recorder: PathBuf,
     pub(super) verify: PathBuf,
 }
@@ -30,6 +34,8 @@ impl Programs {
         let program = |name: &str| existing(folder.join(name), "the program");
         Ok(Self {
             server: program("jianzhen-server")?,
+            witness: program("jianzhen-witness")?,
+            audit: program("jianzhen-audit")?,
             recorder: program("jianzhen-recorder")?,
             verify: program("jianzhen-verify")?,
         })
@@ -41,8 +47,9 @@ pub(super) struct Stack<'a> {
     programs: &'a Programs,
     scratch: &'a Scratch,
     log_vkey: String,
-    url: String,
-    server: Group,
+    // Before the witnesses: it is stopped first.
+    server: Service,
+    witnesses: Vec<Witness>,
 }
 
 /// What `jianzhen-recorder init --json` prints, as far as it matters here.
@@ -52,7 +59,7 @@ struct NewDevice {
 }
 
 impl<'a> Stack<'a> {
-    /// Makes keys, starts the server, enrols a recorder.
+    /// Makes keys, starts witnesses and server, enrols a recorder.
     pub(super) fn start(
         runner: &Runner,
         programs: &'a Programs,
@@ -63,22 +70,27 @@ impl<'a> Stack<'a> {
         let data = scratch.path("server");
         let mut init = Command::new(&programs.server);
         init.arg("init").arg("--data").arg(&data).args(["--origin", ORIGIN, "--name", "鉴真演示"]);
-        let log_vkey = find_vkey(&runner.output(&init)?)?;
+        let log_vkey = find_vkey(&runner.output(&init)?, ORIGIN)?;
 
-        let ready = scratch.path("server.ready");
-        let log = scratch.path("server.log");
+        // The mirror must know where the log will be, and the server where the witnesses are.
+        let listen = format!("127.0.0.1:{}", if port == 0 { free_port()? } else { port });
+        let witnesses =
+            Witness::start_all(runner, programs, scratch, &log_vkey, &format!("http://{listen}"))?;
+        let mut policy = Command::new(&programs.server);
+        policy.arg("policy").arg("--data").arg(&data).args(["--quorum", &QUORUM.to_string()]);
+        for witness in &witnesses {
+            policy.args(["--witness", &witness.argument()]);
+        }
+        runner.output(&policy)?;
+
         let mut serve = Command::new(&programs.server);
-        serve.arg("serve").arg("--data").arg(&data).args(["--listen", &format!("127.0.0.1:{port}")]);
-        serve.arg("--page").arg(page).arg("--ready-file").arg(&ready);
-        let output = File::create(&log).with_context(|| format!("{} could not be made", log.display()))?;
-        let errors = output.try_clone().context("the server's log could not be shared")?;
-        let mut server = runner.spawn(&serve, Stdio::from(output), Stdio::from(errors))?;
-        let url = wait_until_ready(runner, &mut server, &ready, &log)?;
-        // Health first, then the page itself: a server without a page answers, and is no demonstration.
-        http::demand_success(&url, "/readyz")?;
-        http::demand_success(&url, "/")?;
+        serve.arg("serve").arg("--data").arg(&data).args(["--listen", &listen]).arg("--page").arg(page);
+        let mut server = Service::start(runner, scratch, "server", "server", serve)?;
+        wait_until_ready(runner, &mut server)?;
+        // A server without a page answers, and is no demonstration.
+        http::demand_success(server.url(), "/")?;
 
-        let stack = Self { programs, scratch, log_vkey, url, server };
+        let stack = Self { programs, scratch, log_vkey, server, witnesses };
         stack.enrol(runner)?;
         Ok(stack)
     }
@@ -94,7 +106,7 @@ impl<'a> Stack<'a> {
             .context("`jianzhen-recorder init --json` printed something unexpected")?;
 
         let mut enrol = Command::new(&self.programs.server);
-        enrol.arg("enrol").arg("--data").arg(self.server_data()).args(["--server", &self.url]);
+        enrol.arg("enrol").arg("--data").arg(self.server_data()).args(["--server", self.url()]);
         enrol.args(["--key", &device.public_key, "--id", "demo-recorder-01"]);
         enrol.args(["--model", "演示记录仪", "--agency", "苏州市演示执法队"]);
         runner.output(&enrol).map(drop)
@@ -109,32 +121,29 @@ impl<'a> Stack<'a> {
         output: &Path,
     ) -> anyhow::Result<()> {
         let mut record = Command::new(&self.programs.recorder);
-        record.arg("record").arg("--data").arg(self.recorder_data()).args(["--server", &self.url]);
+        record.arg("record").arg("--data").arg(self.recorder_data()).args(["--server", self.url()]);
         record.arg("--trust").arg(self.trust()).arg("--input").arg(input);
         record.arg("--gpx").arg(gpx).arg("--output").arg(output);
         runner.run(&record)
     }
 
-    /// Fails once the server has ended by itself.
+    /// Fails once the server or a witness has ended by itself.
     pub(super) fn check(&mut self) -> anyhow::Result<()> {
-        match self.server.try_wait()? {
-            None => Ok(()),
-            Some(status) => {
-                bail!(
-                    "the server has ended ({status}); its log is {}",
-                    self.scratch.path("server.log").display()
-                )
-            }
-        }
+        self.server.check()?;
+        self.witnesses.iter_mut().try_for_each(Witness::check)
     }
 
     /// The page's address, without a trailing slash.
     pub(super) fn url(&self) -> &str {
-        &self.url
+        self.server.url()
     }
 
     pub(super) fn log_vkey(&self) -> &str {
         &self.log_vkey
+    }
+
+    pub(super) fn witnesses(&self) -> &[Witness] {
+        &self.witnesses
     }
 
     pub(super) fn programs(&self) -> &Programs {
@@ -159,46 +168,44 @@ impl<'a> Stack<'a> {
     }
 }
 
-/// The log's verifier key in what `jianzhen-server init` prints: `NAME+HASH+KEY`, under the chain's name.
-fn find_vkey(printed: &str) -> anyhow::Result<String> {
+/// The verifier key of `name` in what an `init` command prints: `NAME+HASH+KEY`.
+pub(super) fn find_vkey(printed: &str, name: &str) -> anyhow::Result<String> {
     printed
         .split_whitespace()
-        .find(|word| word.strip_prefix(ORIGIN).is_some_and(|rest| rest.starts_with('+')))
+        .find(|word| word.strip_prefix(name).is_some_and(|rest| rest.starts_with('+')))
         .map(str::to_owned)
-        .with_context(|| format!("`jianzhen-server init` printed no verifier key of {ORIGIN}"))
+        .with_context(|| format!("`init` printed no verifier key of {name}"))
 }
 
-/// Waits for the file that the server writes, by rename, once it answers.
-fn wait_until_ready(runner: &Runner, server: &mut Group, ready: &Path, log: &Path) -> anyhow::Result<String> {
-    let deadline = Instant::now() + START;
+/// Waits until the server has heard from a quorum of its witnesses: before that it seals nothing.
+fn wait_until_ready(runner: &Runner, server: &mut Service) -> anyhow::Result<()> {
+    let deadline = Instant::now() + READY;
     loop {
-        if let Ok(text) = fs::read_to_string(ready) {
-            return Ok(text.trim().trim_end_matches('/').to_owned());
+        server.check()?;
+        match http::demand_success(server.url(), "/readyz") {
+            Err(_) if Instant::now() < deadline => runner.pause(Duration::from_millis(50))?,
+            answer => return answer,
         }
-        if let Some(status) = server.try_wait()? {
-            let log = fs::read_to_string(log).unwrap_or_default();
-            bail!(
-                "the server ended at its start ({status}); is the port taken? --port 0 takes a free one.\n{log}"
-            );
-        }
-        if Instant::now() > deadline {
-            bail!("the server did not answer within {} s; its log is {}", START.as_secs(), log.display());
-        }
-        runner.pause(Duration::from_millis(20))?;
     }
+}
+
+/// A port of the loopback interface that nobody listens at now.
+fn free_port() -> anyhow::Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port of 127.0.0.1 is free")?;
+    Ok(listener.local_addr()?.port())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::find_vkey;
+    use super::{ORIGIN, find_vkey};
 
     #[test]
     fn the_log_key_is_found_wherever_it_is_printed() {
         let vkey = "demo.jianzhen.invalid/log+0a1b2c3d+AQIDBA==";
-        assert_eq!(find_vkey(&format!("{vkey}\n")).unwrap(), vkey);
-        assert_eq!(find_vkey(&format!("made keys\n  log:  {vkey}\nand more")).unwrap(), vkey);
+        assert_eq!(find_vkey(&format!("{vkey}\n"), ORIGIN).unwrap(), vkey);
+        assert_eq!(find_vkey(&format!("made keys\n  log:  {vkey}\nand more"), ORIGIN).unwrap(), vkey);
         for printed in ["", "demo.jianzhen.invalid/log", "other.example/log+0a1b2c3d+AQIDBA=="] {
-            assert!(find_vkey(printed).is_err(), "{printed}");
+            assert!(find_vkey(printed, ORIGIN).is_err(), "{printed}");
         }
     }
 }

@@ -27,6 +27,7 @@ const PACKAGES: &[Package] = &[
         needed: |needs| needs.videos,
     },
     Package { name: "strace", present: || on_path("strace"), needed: |needs| needs.faults },
+    Package { name: "iproute2", present: || on_path("ip"), needed: |needs| needs.faults },
     Package { name: "python3-venv", present: has_venv, needed: |needs| needs.vectors },
 ];
 

@@ -29,9 +29,9 @@ pub(crate) struct Needs {
     browser: bool,
     /// ffmpeg, the maker of test videos.
     videos: bool,
-    /// The Python packages that make test vectors.
+    /// The Python packages that make test vectors, and those that other implementations are.
     vectors: bool,
-    /// strace, which lets the tests kill a program at each of its system calls.
+    /// strace, which lets the tests break a program at each of its system calls, and `ip`, which cuts one off the network.
     faults: bool,
     /// rustfmt, clippy, cargo-deny.
     lints: bool,
