@@ -1,11 +1,23 @@
-//! HTTP to the verification service, for the native programs (recorder, `jianzhen-verify`, the
-//! registrar's commands).
+//! What the native programs (recorder, `jianzhen-verify`, `jianzhen-audit`, the registrar's commands) have in common as
+//! clients of a verification service.
 //!
-//! Two rules live here so that no program can forget them: plain HTTP only to loopback ([`ServerUrl`]), and no
-//! answer is read further than the caller's bound ([`Client`]). What a body means is the caller's business.
+//! | concern | modules |
+//! | --- | --- |
+//! | asking | [`Client`], [`ServerUrl`] |
+//! | remembering | [`PinStore`], [`durable`] |
+//! | saying | [`sentences`] |
+//!
+//! Rules live here so that no program can forget them: plain HTTP only to loopback, no answer is read further than the
+//! caller's bound, a file is replaced whole or not at all, and a pin never by a run that has not seen it. What a body means is the
+//! caller's business.
 
+pub mod durable;
 mod http;
+mod pins;
+mod sentence;
 mod server_url;
 
 pub use http::{Answer, Client, ClientError, Problem};
+pub use pins::{Kept, PinError, PinStore};
+pub use sentence::sentences;
 pub use server_url::{ServerUrl, ServerUrlError};

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use client::durable::FileError;
 use evidence::statement::{EndReason, Event as DeviceEvent, SelfCheck, Start, Timeline};
 use evidence::{ByteRange, DeviceKey, Digest, Disclosure, RecordingId, Statement, Submission, UnixMillis};
 use media::{Event, Header, MediaTimes, Sink};
@@ -18,7 +19,6 @@ use sha2::{Digest as _, Sha256};
 
 use crate::clock::{CaptureClock, Reading, SystemClock};
 use crate::display::Display;
-use crate::durable::FileError;
 use crate::gpx;
 use crate::latest_head::LatestHead;
 use crate::ledger::{Ledger, LedgerError};
@@ -292,7 +292,7 @@ impl<'a> Capture<'a> {
         let capture_begin = running.clock.last();
         let (capture_end, step) = running.clock.observe(reading);
         let battery = machine::battery();
-        let free = machine::free_storage(crate::durable::parent(&setting.about.file));
+        let free = machine::free_storage(client::durable::parent(&setting.about.file));
         let mut events: Vec<DeviceEvent> = step.into_iter().collect();
         events.extend(running.watch.observe(capture_end, battery, free));
         let chain_head = running.chain_head_due(capture_end, setting.latest);

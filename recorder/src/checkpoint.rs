@@ -3,12 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use client::durable::{self, FileError, PRIVATE};
 use evidence::Digest;
 use evidence::statement::ChainHead;
 use serde::{Deserialize, Serialize};
 use tlog::VerifiedCheckpoint;
-
-use crate::durable::{self, FileError, PRIVATE};
 
 /// Two roots for one size: the log, or somebody in its place, shows two histories.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

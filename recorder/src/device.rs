@@ -12,10 +12,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use client::ServerUrl;
+use client::durable::{self, FileError, PRIVATE};
 use evidence::{DeviceKey, KeyDigest};
 use serde::{Deserialize, Serialize};
 
-use crate::durable::{self, FileError, PRIVATE};
 use crate::key_file::{self, KeyFileError};
 use crate::spool::Spool;
 

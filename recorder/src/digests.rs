@@ -5,10 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use client::durable::FileError;
 use evidence::{BLOCK_LEN, Digest, HEAD_LEN};
 use sha2::{Digest as _, Sha256};
-
-use crate::durable::FileError;
 
 /// Why a file cannot be deposited.
 #[derive(Debug, thiserror::Error)]

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use client::durable::{self, FileError};
 use evidence::{
     BuildError, EvidenceFile, EvidenceFileBuilder, Payload, Receipt, Sealed, Sequence, UnixSeconds,
 };
 
-use crate::durable::{self, FileError};
 use crate::registry::OwnRegistry;
 use crate::sender::parse_submission;
 use crate::spool::{Spooled, SpooledError};

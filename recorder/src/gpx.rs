@@ -8,10 +8,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use client::durable::FileError;
 use evidence::Position;
 use quick_xml::events::{BytesStart, Event};
-
-use crate::durable::FileError;
 
 /// A track of a whole shift at one point a second is 4 MB.
 const MAX_FILE_LEN: u64 = 16 * 1024 * 1024;

@@ -6,8 +6,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use client::durable::FileError;
+
 use crate::clock::{Reading, SystemClock};
-use crate::durable::FileError;
 
 /// Large enough for a disk, small enough that a stop takes effect at once.
 const CHUNK_LEN: usize = 256 * 1024;

@@ -8,10 +8,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use client::durable::{self, FileError, PRIVATE};
 use evidence::DeviceKey;
 use zeroize::Zeroizing;
-
-use crate::durable::{self, FileError, PRIVATE};
 
 const PREFIX: &str = "jianzhen-device-key-1 ";
 

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use client::durable::FileError;
 use evidence::statement::ChainHead;
 use tlog::VerifiedCheckpoint;
 
 use crate::checkpoint::{NewestCheckpoint, SplitView};
-use crate::durable::FileError;
 use crate::outbox::locked;
 
 /// A shared [`NewestCheckpoint`].

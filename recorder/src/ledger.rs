@@ -4,10 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
+use client::durable::{self, FileError, PRIVATE};
 use evidence::Digest;
 use serde::{Deserialize, Serialize};
-
-use crate::durable::{self, FileError, PRIVATE};
 
 /// Why the ledger cannot be used.
 #[derive(Debug, thiserror::Error)]

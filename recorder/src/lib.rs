@@ -20,7 +20,6 @@ pub mod commands;
 pub mod device;
 pub mod digests;
 pub mod display;
-pub mod durable;
 pub mod finish;
 pub mod gpx;
 pub mod input;

@@ -23,20 +23,8 @@ fn main() -> ExitCode {
     match commands::run(cli) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
-            eprintln!("{}", sentences(&error));
+            eprintln!("{}", client::sentences(error.as_ref()));
             ExitCode::FAILURE
         }
     }
-}
-
-/// Most errors are whole sentences that contain their cause; of the others the cause is said as well.
-fn sentences(error: &anyhow::Error) -> String {
-    let mut said = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !said.contains(cause.trim_end_matches('.')) {
-            said.push_str(if said.ends_with('.') { " " } else { ": " });
-            said.push_str(&cause);
-        }
-    }
-    said
 }

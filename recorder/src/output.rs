@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::durable::{FileError, parent, sync_folder};
+use client::durable::{FileError, parent, sync_folder};
 
 /// A new file that receives every byte of the input, in order.
 #[derive(Debug)]

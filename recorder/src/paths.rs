@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::durable::{FileError, parent, with_suffix};
+use client::durable::{FileError, parent, with_suffix};
 
 /// What is appended to the name of the video.
 const EVIDENCE_SUFFIX: &str = ".evidence";

@@ -5,11 +5,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use client::durable::{FileError, parent, sync_folder, with_suffix};
 use evidence::statement::EndReason;
 use evidence::{ByteRange, DeviceKey, Digest, HEAD_LEN, Payload, Statement, Submission, UnixMillis};
 use sha2::{Digest as _, Sha256};
 
-use crate::durable::{FileError, parent, sync_folder, with_suffix};
 use crate::ledger::{Ledger, LedgerError};
 use crate::recording::{Recording, SignError};
 use crate::sender::parse_submission;

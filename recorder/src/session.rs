@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use client::durable::{self, FileError, PRIVATE};
 use client::{ClientError, ServerUrl};
 use evidence::TrustFile;
 
@@ -12,7 +13,6 @@ use crate::checkpoint::{NewestCheckpoint, SplitView};
 use crate::clock::wall_clock;
 use crate::device::{Device, DeviceError};
 use crate::display::Display;
-use crate::durable::{self, FileError, PRIVATE};
 use crate::finish::{self, FinishError, SealedPart};
 use crate::latest_head::LatestHead;
 use crate::ledger::{Ledger, LedgerError};

@@ -5,10 +5,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use client::durable::{self, FileError, PRIVATE};
 use evidence::{Digest, MAX_TRUST_LEN, TrustError, TrustFile};
 
 use crate::device::Folder;
-use crate::durable::{self, FileError, PRIVATE};
 
 /// Why there is no trust file.
 #[derive(Debug, thiserror::Error)]

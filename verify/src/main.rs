@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     match run(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("{}", print::printable(&sentences(&error)));
+            eprintln!("{}", print::printable(&client::sentences(error.as_ref())));
             ExitCode::from(exit::NOT_COMPLETED)
         }
     }
@@ -78,16 +78,4 @@ fn pin(cli: &Cli, text: &Text) -> anyhow::Result<()> {
     let values = [("operator", &*operator), ("digest", &*trust.digest().to_string())];
     eprintln!("{}", text.fill("label", "pinned", &values));
     Ok(())
-}
-
-/// Most errors are whole sentences that contain their cause; of the others the cause is said as well.
-fn sentences(error: &anyhow::Error) -> String {
-    let mut said = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !said.contains(cause.trim_end_matches('.')) {
-            said.push_str(if said.ends_with('.') { " " } else { ": " });
-            said.push_str(&cause);
-        }
-    }
-    said
 }

@@ -212,7 +212,7 @@ fn self_check(service: &Service, output: &Path, position_fix: bool) -> SelfCheck
         clock_offset_ms,
         clock_source: Some(if clock_offset_ms.is_some() { ClockSource::Service } else { ClockSource::None }),
         firmware: machine::firmware(),
-        free_storage: machine::free_storage(crate::durable::parent(output)),
+        free_storage: machine::free_storage(client::durable::parent(output)),
         network: Some(offset.is_ok()),
         battery: machine::battery(),
         position_fix: position_fix.then_some(true),

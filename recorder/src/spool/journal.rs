@@ -13,9 +13,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use client::durable::{FileError, PRIVATE};
 use sha2::{Digest as _, Sha256};
-
-use crate::durable::{FileError, PRIVATE};
 
 const MAGIC: &[u8; 4] = b"JZfr";
 const CHECKSUM_LEN: usize = 16;

@@ -17,11 +17,11 @@ mod spooled;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use client::durable::{FileError, create_folders, sync_folder};
+
 pub use about::{About, Subject};
 pub use journal::JournalError;
 pub use spooled::{Counts, SealedAs, Spooled, SpooledError};
-
-use crate::durable::{FileError, create_folders, sync_folder};
 
 /// A folder whose content has been handed over completely and is being removed.
 const DONE_PREFIX: &str = ".done-";

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use client::durable::{self, FileError, PRIVATE, sync_folder};
+
 use super::about::About;
 use super::journal::{Journal, JournalError, Place};
-use crate::durable::{self, FileError, PRIVATE, sync_folder};
 
 const ABOUT: &str = "about.json";
 const STATEMENTS: &str = "statements";

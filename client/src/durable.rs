@@ -1,12 +1,12 @@
 //! Files that are either wholly there after a crash or not there at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Readable and writable by the device's user only: keys, positions and statements are nobody else's business.
-pub(crate) const PRIVATE: u32 = 0o600;
+/// Mode of a file that its user only can read and write: keys, positions and statements are nobody else's business.
+pub const PRIVATE: u32 = 0o600;
 
 /// A file operation that failed, and on what.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub struct FileError {
 
 impl FileError {
     /// For `map_err`: names the action and the path.
-    pub(crate) fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self { action, path, source }
     }
@@ -35,12 +35,18 @@ impl FileError {
 }
 
 /// Makes names created, renamed or removed in `folder` survive a power failure.
-pub(crate) fn sync_folder(folder: &Path) -> Result<(), FileError> {
+///
+/// # Errors
+/// When the system refuses.
+pub fn sync_folder(folder: &Path) -> Result<(), FileError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(FileError::on("sync the folder", folder))
 }
 
-/// Replaces `path` with `bytes`, or leaves it as it was.
-pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+/// Replaces `path` with `bytes`, or leaves it as it was. One writer at a time: see to it with a lock.
+///
+/// # Errors
+/// When the system refuses.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     let temporary = beside(path);
     write_whole(&temporary, bytes, mode)?;
     fs::rename(&temporary, path).map_err(FileError::on("rename a finished copy to", path))?;
@@ -48,7 +54,10 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileEr
 }
 
 /// Creates `path` with `bytes`; fails with `AlreadyExists` rather than touch a file that is there.
-pub(crate) fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+///
+/// # Errors
+/// When it exists, or the system refuses.
+pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     let temporary = beside(path);
     write_whole(&temporary, bytes, mode)?;
     // A hard link is the one portable "rename unless it exists".
@@ -59,13 +68,28 @@ pub(crate) fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileErr
 }
 
 /// Creates `path` and the folders above it, and makes their names durable.
-pub(crate) fn create_folders(path: &Path) -> Result<(), FileError> {
+///
+/// # Errors
+/// When the system refuses.
+pub fn create_folders(path: &Path) -> Result<(), FileError> {
+    create_folders_with(path, 0o777)
+}
+
+/// The same, with the folder itself, if it is created, for its user only.
+///
+/// # Errors
+/// When the system refuses.
+pub fn create_private_folder(path: &Path) -> Result<(), FileError> {
+    create_folders_with(path, 0o700)
+}
+
+fn create_folders_with(path: &Path, mode: u32) -> Result<(), FileError> {
     if path.is_dir() {
         return Ok(());
     }
     let above = parent(path);
     create_folders(above)?;
-    match fs::create_dir(path) {
+    match DirBuilder::new().mode(mode).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
         result => result.map_err(FileError::on("create the folder", path))?,
     }
@@ -73,7 +97,8 @@ pub(crate) fn create_folders(path: &Path) -> Result<(), FileError> {
 }
 
 /// The folder that holds `path`; "." for a bare name.
-pub(crate) fn parent(path: &Path) -> &Path {
+#[must_use]
+pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -81,7 +106,8 @@ pub(crate) fn parent(path: &Path) -> &Path {
 }
 
 /// `path` with `suffix` appended to its whole name: `video.mp4` becomes `video.mp4.evidence`.
-pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+#[must_use]
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
@@ -141,5 +167,9 @@ mod tests {
         create_folders(&deep).unwrap();
         create_folders(&deep).unwrap();
         assert!(deep.is_dir());
+        let private = deep.join("d/e");
+        create_private_folder(&private).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&private), 0o700);
     }
 }
