@@ -51,7 +51,9 @@ pub use proof::{ConsistencyProof, InclusionProof, ProofError};
 pub use root::{RootBuilder, root_of};
 pub use tile::{BundleId, TileError, TileId, bundles_between, tiles_between};
 pub use tile_builder::{LoadError, Tile, TileBuilder};
-pub use tile_reader::{HashReader, ReadError};
+pub use tile_reader::{Growth, HashReader, ReadError};
 pub use tlog_proof::{TlogProof, TlogProofError, VerifiedInclusion};
 pub use tree::{LeafIndex, TreeHead, TreeSize};
-pub use verified::{CheckpointError, Cosignature, VerifiedCheckpoint};
+pub use verified::{
+    CheckpointError, Cosignature, LogSignedCheckpoint, VerifiedCheckpoint, WitnessedCheckpoint,
+};

@@ -50,12 +50,14 @@ pub enum ProofError {
     /// An inclusion proof leads to another root: leaf, index, a hash or the root is not the right one.
     #[error("The inclusion proof leads to a different root hash.")]
     RootMismatch,
-    /// A consistency proof leads to another old root.
-    #[error("The consistency proof leads to a different root hash for the old tree.")]
-    OldRootMismatch,
-    /// A consistency proof leads to the old root but to another new root.
+    /// A consistency proof leads to another new root. It says nothing about the old one: any hashes can do this, and where the old
+    /// size is a power of two, whose root is no part of the proof, so does a fork.
     #[error("The consistency proof leads to a different root hash for the new tree.")]
     NewRootMismatch,
+    /// A consistency proof leads to the new root, so its hashes are that tree's own, and to another old root: the old root is
+    /// not that of a beginning of the new tree. If one log has signed both, it has forked.
+    #[error("The consistency proof leads to the new root hash, and to a different one for the old tree.")]
+    OldRootMismatch,
     /// Two heads of the same size have different roots: the log has forked.
     #[error("Two trees of the same size have different root hashes.")]
     Fork,
@@ -216,11 +218,12 @@ impl ConsistencyProof {
         if s != 0 {
             return Err(ProofError::TooShort);
         }
-        if fr != old.root {
-            return Err(ProofError::OldRootMismatch);
-        }
+        // sr first: only hashes that lead to the new root are known to be that tree's own.
         if sr != new.root {
             return Err(ProofError::NewRootMismatch);
+        }
+        if fr != old.root {
+            return Err(ProofError::OldRootMismatch);
         }
         Ok(())
     }

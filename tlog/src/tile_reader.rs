@@ -136,6 +136,30 @@ fn slots(span: Span) -> impl Iterator<Item = Slot> {
     })
 }
 
+/// What one set of tiles says of two sizes of a tree.
+///
+/// Where `new` is the root of a tree, the hashes that were read are that tree's own, and `old` is the root of its first
+/// leaves, whatever anybody has signed for that size. A consistency proof cannot say as much: where the old size is a power of
+/// two, it does not hold the old root, and a wrong old root looks like a wrong proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Growth {
+    /// The root over the leaves of the old tree.
+    pub old: Hash,
+    /// The root over the leaves of the new tree.
+    pub new: Hash,
+}
+
+/// The nodes from which [`growth`] computes both roots: the largest ones that lie within `0..old` or within `old..new`.
+fn growth_spans(node: Span, old: u64, spans: &mut Vec<Span>) {
+    if node.end <= old || old <= node.start {
+        spans.push(node);
+    } else {
+        let (left, right) = node.split();
+        growth_spans(left, old, spans);
+        growth_spans(right, old, spans);
+    }
+}
+
 /// Computes hashes from a reader, reading each tile once.
 struct Session<'a, R> {
     reader: &'a R,
@@ -184,6 +208,23 @@ impl<'a, R: HashReader> Session<'a, R> {
         Ok(root.unwrap_or_else(empty_root))
     }
 
+    /// The root over the leaves of `node` before `old`, if there are any, and the root over all of them.
+    fn growth(&mut self, node: Span, old: u64) -> Result<(Option<Hash>, Hash), ReadError<R::Error>> {
+        if node.end <= old || old <= node.start {
+            let hash = self.span(node)?;
+            return Ok(((node.end <= old).then_some(hash), hash));
+        }
+        let (left, right) = node.split();
+        let (old_left, new_left) = self.growth(left, old)?;
+        let (old_right, new_right) = self.growth(right, old)?;
+        // RFC 6962 splits the old tree at the same place if it goes beyond: at the largest power of two below either size.
+        let old = match (old_left, old_right) {
+            (Some(left), Some(right)) => Some(node_hash(&left, &right)),
+            (left, _) => left,
+        };
+        Ok((old, node_hash(&new_left, &new_right)))
+    }
+
     fn spans(&mut self, spans: Vec<Span>) -> Result<Vec<Hash>, ReadError<R::Error>> {
         spans.into_iter().map(|span| self.span(span)).collect()
     }
@@ -224,6 +265,21 @@ pub fn consistency_proof<R: HashReader>(
     ConsistencyProof::new(hashes).map_err(ReadError::NoProof)
 }
 
+/// The roots of the trees of `old` and of `new` leaves, from the same hashes; 0 < `old` < `new`.
+pub fn growth<R: HashReader>(
+    reader: &R,
+    old: TreeSize,
+    new: TreeSize,
+) -> Result<Growth, ReadError<R::Error>> {
+    if old >= new || old == TreeSize::ZERO {
+        return Err(ReadError::NoProof(ProofError::SizesReversed { old, new }));
+    }
+    let whole = Span { start: 0, end: new.get() };
+    let (first, all) = Session::new(reader, new)?.growth(whole, old.get())?;
+    // invariant: old > 0, so the leftmost node has leaves before it.
+    Ok(Growth { old: first.unwrap_or_else(empty_root), new: all })
+}
+
 fn tiles_of(spans: Vec<Span>, size: TreeSize) -> Vec<TileId> {
     let mut tiles: Vec<TileId> = spans
         .into_iter()
@@ -248,6 +304,16 @@ pub fn inclusion_proof_tiles(index: LeafIndex, size: TreeSize) -> Vec<TileId> {
 /// The tiles that [`consistency_proof`] will read; none if there is no such proof or it is empty.
 pub fn consistency_proof_tiles(old: TreeSize, new: TreeSize) -> Vec<TileId> {
     if old == TreeSize::ZERO || old >= new { Vec::new() } else { tiles_of(consistency_spans(old, new), new) }
+}
+
+/// The tiles that [`growth`] will read; none if there is no such growth.
+pub fn growth_tiles(old: TreeSize, new: TreeSize) -> Vec<TileId> {
+    if old == TreeSize::ZERO || old >= new || new > TreeSize::MAX_CHECKPOINT {
+        return Vec::new();
+    }
+    let mut spans = Vec::new();
+    growth_spans(Span { start: 0, end: new.get() }, old.get(), &mut spans);
+    tiles_of(spans, new)
 }
 
 #[cfg(test)]
@@ -308,6 +374,54 @@ mod tests {
         assert_eq!(root(&store, TreeSize::ZERO), Ok(empty_root()));
         let size = TreeSize::new(1 << 63);
         assert_eq!(root(&store, size), Err(ReadError::TreeTooLarge { size }));
+    }
+
+    #[test]
+    fn growth_is_that_of_the_tree_at_every_pair_of_sizes() {
+        let root_at = |size: u32| crate::root_of((0..size).map(|i| leaf_hash(&i.to_be_bytes())));
+        let roots: Vec<Hash> = (0..=300).map(root_at).collect();
+        for new in (1..=300u32).filter(|n| *n < 70 || *n > 250) {
+            let (all, _) = store(new);
+            for old in 1..new {
+                let (m, n) = (TreeSize::new(old.into()), TreeSize::new(new.into()));
+                let found = growth(&all, m, n).unwrap();
+                assert_eq!((found.old, found.new), (roots[old as usize], roots[new as usize]), "{old} {new}");
+            }
+        }
+    }
+
+    #[test]
+    fn growth_reads_what_it_plans_and_nothing_else() {
+        let (all, builder) = store(70_000);
+        let size = builder.size();
+        for old in [1, 2, 255, 256, 257, 32_768, 65_536, 65_537, 69_999] {
+            let old = TreeSize::new(old);
+            let plan = growth_tiles(old, size);
+            let only = |ids: &[TileId]| Store(ids.iter().map(|id| (*id, all.0[id].clone())).collect());
+            assert_eq!(growth(&only(&plan), old, size).map(|found| found.new), Ok(builder.root()), "{old}");
+            for missing in 0..plan.len() {
+                let mut some = plan.clone();
+                let id = some.remove(missing);
+                let error = growth(&only(&some), old, size).unwrap_err();
+                assert_eq!(error, ReadError::Tile { id, source: "missing" });
+            }
+        }
+    }
+
+    #[test]
+    fn growth_that_does_not_exist() {
+        let (all, builder) = store(10);
+        let (zero, size) = (TreeSize::ZERO, builder.size());
+        for (old, new) in [(zero, size), (size, size), (TreeSize::new(11), size)] {
+            let error = ReadError::NoProof(ProofError::SizesReversed { old, new });
+            assert_eq!(growth(&all, old, new), Err(error));
+            assert!(growth_tiles(old, new).is_empty());
+        }
+        let large = TreeSize::new(1 << 63);
+        assert_eq!(growth(&all, size, large), Err(ReadError::TreeTooLarge { size: large }));
+        assert!(growth_tiles(size, large).is_empty());
+        // The largest tree: as many tiles as its proof has levels, twice.
+        assert!(growth_tiles(TreeSize::new((1 << 62) + 12345), TreeSize::MAX_CHECKPOINT).len() <= 20);
     }
 
     #[test]

@@ -8,12 +8,29 @@ use crate::note::{NoteError, SignedNote};
 use crate::policy::{Policy, PolicyName, Quorum};
 use crate::tree::TreeHead;
 
-/// A checkpoint signed by a log of a policy and cosigned by the policy's quorum.
+/// A checkpoint signed by a log of a policy and cosigned by the policy's quorum. Keeps the note it was read from, so that it can
+/// be shown to somebody else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedCheckpoint {
+    signed: LogSignedCheckpoint,
+    cosignatures: Vec<Cosignature>,
+}
+
+/// A checkpoint that a log of a policy has signed. Nobody else need have seen it: enough to hold the log to its word, too
+/// little to rely on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSignedCheckpoint {
+    note: SignedNote,
     checkpoint: Checkpoint,
     log_key: VerifierKey,
-    cosignatures: Vec<Cosignature>,
+}
+
+/// A checkpoint that a log and one witness of a policy have signed, whether that is a quorum or not: what a witness's
+/// monitoring path answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WitnessedCheckpoint {
+    signed: LogSignedCheckpoint,
+    cosignature: Cosignature,
 }
 
 /// A verified cosignature by a witness of the policy.
@@ -55,10 +72,16 @@ pub enum CheckpointError {
         /// Valid cosignatures by witnesses of the policy.
         found: usize,
     },
+    /// The witness in question has not cosigned, or the policy does not know it.
+    #[error("The checkpoint carries no cosignature by the witness {witness}.")]
+    MissingCosignature {
+        /// The witness's name in the policy.
+        witness: PolicyName,
+    },
 }
 
-impl VerifiedCheckpoint {
-    /// The size and root that log and quorum vouch for.
+impl LogSignedCheckpoint {
+    /// The size and root that the log has signed.
     pub fn head(&self) -> TreeHead {
         self.checkpoint.head()
     }
@@ -68,9 +91,36 @@ impl VerifiedCheckpoint {
         self.checkpoint.origin()
     }
 
-    /// The key of the policy that signed as the log.
+    /// The key of the policy that signed as the log; of several, that of the first line.
     pub fn log_key(&self) -> &VerifierKey {
         &self.log_key
+    }
+
+    /// The body. Its extension lines are signed by the log, but witnesses say nothing about them.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The note, as received, with all its lines.
+    pub fn note(&self) -> &SignedNote {
+        &self.note
+    }
+}
+
+impl VerifiedCheckpoint {
+    /// The size and root that log and quorum vouch for.
+    pub fn head(&self) -> TreeHead {
+        self.signed.head()
+    }
+
+    /// The origin, which is the name of the log's key.
+    pub fn origin(&self) -> &str {
+        self.signed.origin()
+    }
+
+    /// The key of the policy that signed as the log; of several, that of the first line.
+    pub fn log_key(&self) -> &VerifierKey {
+        self.signed.log_key()
     }
 
     /// The cosignatures by witnesses of the policy, in the order of the note; empty possibly with `quorum none`.
@@ -80,7 +130,29 @@ impl VerifiedCheckpoint {
 
     /// The body. Its extension lines are signed by the log, but witnesses say nothing about them.
     pub fn checkpoint(&self) -> &Checkpoint {
-        &self.checkpoint
+        self.signed.checkpoint()
+    }
+
+    /// The note, as received, with all its lines.
+    pub fn note(&self) -> &SignedNote {
+        self.signed.note()
+    }
+
+    /// The same without what the witnesses say.
+    pub fn log_signed(&self) -> &LogSignedCheckpoint {
+        &self.signed
+    }
+}
+
+impl WitnessedCheckpoint {
+    /// What the log has signed.
+    pub fn log_signed(&self) -> &LogSignedCheckpoint {
+        &self.signed
+    }
+
+    /// The witness's cosignature.
+    pub fn cosignature(&self) -> &Cosignature {
+        &self.cosignature
     }
 }
 
@@ -105,15 +177,36 @@ impl Policy {
     /// Verifies a checkpoint: signed by a listed log whose key's name is the origin, every signature by that log or
     /// a listed witness valid, and the quorum reached. Unknown signatures are ignored.
     pub fn verify_checkpoint(&self, note: &SignedNote) -> Result<VerifiedCheckpoint, CheckpointError> {
-        let checkpoint = Checkpoint::unverified(note)?;
-        let log_key = self.verify_log(note, checkpoint.origin())?;
+        let signed = self.verify_log_signature(note)?;
         let cosignatures = self.verify_cosignatures(note)?;
         let found = cosignatures.len();
-        let verified = VerifiedCheckpoint { checkpoint, log_key, cosignatures };
+        let verified = VerifiedCheckpoint { signed, cosignatures };
         if !self.is_quorum_none() && self.quorum_time(&verified).is_none() {
             return Err(CheckpointError::NoQuorum { found });
         }
         Ok(verified)
+    }
+
+    /// Verifies that a listed log has signed a checkpoint, and says nothing about witnesses: two such checkpoints that
+    /// contradict each other convict the log.
+    pub fn verify_log_signature(&self, note: &SignedNote) -> Result<LogSignedCheckpoint, CheckpointError> {
+        let checkpoint = Checkpoint::unverified(note)?;
+        let log_key = self.verify_log(note, checkpoint.origin())?;
+        Ok(LogSignedCheckpoint { note: note.clone(), checkpoint, log_key })
+    }
+
+    /// Verifies that a listed log has signed a checkpoint and that `witness` has cosigned it, whatever the quorum asks for. As in
+    /// [`Self::verify_checkpoint`], a bad line of any listed key refuses the note.
+    pub fn verify_witness(
+        &self,
+        note: &SignedNote,
+        witness: &PolicyName,
+    ) -> Result<WitnessedCheckpoint, CheckpointError> {
+        let signed = self.verify_log_signature(note)?;
+        let cosignatures = self.verify_cosignatures(note)?;
+        let cosignature = cosignatures.into_iter().find(|one| one.witness == *witness);
+        let missing = || CheckpointError::MissingCosignature { witness: witness.clone() };
+        Ok(WitnessedCheckpoint { signed, cosignature: cosignature.ok_or_else(missing)? })
     }
 
     /// The earliest time t such that the witnesses that cosigned at or before t form a quorum of this policy: the
