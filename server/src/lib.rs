@@ -2,7 +2,7 @@
 //!
 //! | module | what |
 //! | --- | --- |
-//! | [`config`], [`data_dir`], [`keys`] | what a service is set up with |
+//! | [`config`], [`data_dir`], [`keys`], [`trust_edit`] | what a service is set up with |
 //! | [`intake`], [`pool`], [`sequencer`], [`publish`], [`recover`] | the write path, in this order |
 //! | [`store`], [`objects`] | the two storage seams: the commit point, and the published files |
 //! | [`tiles`], [`receipts`], [`registry`], [`lookup`] | reading what is published |
@@ -36,3 +36,4 @@ pub mod service;
 pub mod snapshots;
 pub mod store;
 pub mod tiles;
+pub mod trust_edit;

@@ -7,12 +7,14 @@ use std::process::ExitCode;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use evidence::{Operator, TrustFile, TrustedLogs, Window};
-use tlog::{Policy, VerifierKey};
+use tlog::VerifierKey;
 
+use super::policy::Guards;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::keys;
 use crate::store::Store;
+use crate::trust_edit::policy_text;
 
 #[derive(Debug, Args)]
 pub(super) struct Init {
@@ -25,6 +27,8 @@ pub(super) struct Init {
     /// Who runs the service; shown to people
     #[arg(long, value_name = "OPERATOR")]
     name: Option<String>,
+    #[command(flatten)]
+    guards: Guards,
 }
 
 impl Init {
@@ -38,7 +42,7 @@ impl Init {
         let log = keys::generate(&self.origin)?;
         let registrar = keys::generate(&format!("{}/registrar", self.origin))?;
         let name = self.name.unwrap_or_else(|| self.origin.clone());
-        let trust = trust_file(name, log.verifier_key(), registrar.verifier_key())?;
+        let trust = trust_file(name, log.verifier_key(), registrar.verifier_key(), &self.guards)?;
         let config = Config::new(self.origin).to_toml().context("The configuration cannot be written")?;
 
         keys::save(&data.log_key(), &log)?;
@@ -57,9 +61,13 @@ impl Init {
     }
 }
 
-/// The policy of a service without witnesses: the log's signature alone.
-fn trust_file(name: String, log: &VerifierKey, registrar: &VerifierKey) -> anyhow::Result<TrustFile> {
-    let policy = Policy::parse(format!("log {log}\nquorum none\n").as_bytes())?;
+fn trust_file(
+    name: String,
+    log: &VerifierKey,
+    registrar: &VerifierKey,
+    guards: &Guards,
+) -> anyhow::Result<TrustFile> {
+    let policy = policy_text(std::slice::from_ref(log), &guards.witnesses, guards.quorum)?;
     let logs = TrustedLogs { policy, window: Window::default(), closed: None };
     let operator = Operator { name, url: None };
     Ok(TrustFile::compose(operator, &[logs], &[(registrar.clone(), Window::default())])?)

@@ -3,6 +3,7 @@
 mod enrol;
 mod fsck;
 mod init;
+mod policy;
 mod registrar;
 mod reindex;
 mod revoke;
@@ -36,6 +37,10 @@ enum Command {
     Enrol(enrol::Enrol),
     /// Revoke a key
     Revoke(revoke::Revoke),
+    /// Set the witnesses of the log, and how many of them must cosign; the service must not run
+    Policy(policy::SetPolicy),
+    /// Make a new key of the log and let it sign from a time on; the service must not run
+    RotateKey(policy::RotateKey),
     /// Derive everything again from the stored entries and say what disagrees (exit code 1); the service must not run
     Fsck(Offline),
     /// Build the lookup index again from the stored entries; the service must not run
@@ -59,6 +64,8 @@ impl Cli {
             // They ask the service as any other program does, and block.
             Command::Enrol(enrol) => enrol.run(),
             Command::Revoke(revoke) => revoke.run(),
+            Command::Policy(policy) => run_async(policy.run()),
+            Command::RotateKey(rotate) => run_async(rotate.run()),
             Command::Fsck(offline) => run_async(fsck::run(&DataDir::new(offline.data))),
             Command::Reindex(offline) => run_async(reindex::run(&DataDir::new(offline.data))),
         }
