@@ -1,14 +1,13 @@
 //! A real Chromium, driven through ChromeDriver.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use thirtyfour::prelude::*;
 
-use crate::process::{Running, wait_for};
+use crate::process::{Running, reserve_port, wait_for};
 
 /// A ChromeDriver on a free port.
 #[derive(Debug)]
@@ -20,7 +19,7 @@ pub struct Driver {
 impl Driver {
     /// Starts ChromeDriver; its log goes to `directory`.
     pub fn start(directory: &Path) -> Result<Self> {
-        let port = free_port()?;
+        let port = reserve_port()?;
         let program = std::env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
         let process = Running::start(
             Path::new(&program),
@@ -58,21 +57,4 @@ impl Driver {
         // A phone's width is below the least width of a desktop window, so the page's own viewport is set as well.
         Ok(driver)
     }
-}
-
-/// A port of the loopback interface that is free now.
-pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
-}
-
-/// Fetches a page from loopback over HTTP/1.1, body only.
-pub fn get(url: &str) -> Result<String> {
-    let rest = url.strip_prefix("http://").context("only plain HTTP to loopback")?;
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let mut stream = TcpStream::connect(host)?;
-    write!(stream, "GET /{path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (_, body) = answer.split_once("\r\n\r\n").context("the answer has no body")?;
-    Ok(body.to_owned())
 }

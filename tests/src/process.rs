@@ -1,10 +1,16 @@
 //! Children that never outlive a test.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a program may take until it answers.
+const START: Duration = Duration::from_secs(60);
 
 /// A started program. It is killed when this value is dropped, and by the kernel when the thread that started it
 /// ends in any other way (`setpriv --pdeathsig`, part of Debian's essential util-linux).
@@ -29,12 +35,23 @@ impl Running {
         Ok(Self { child })
     }
 
-    /// Whether the program has ended by itself.
-    pub fn has_ended(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(Some(_)))
+    /// How the program ended, if it has ended.
+    pub fn ending(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
     }
 
-    /// Kills the program and waits until it is gone.
+    /// Sends it a signal. A program that is gone needs none.
+    pub fn signal(&self, signal: Signal) {
+        let _ = kill_process(Pid::from_child(&self.child), signal);
+    }
+
+    /// Asks the program to end and waits until it has; kills it where it does not within `limit`.
+    pub fn terminate(&mut self, limit: Duration) -> Result<ExitStatus> {
+        self.signal(Signal::TERM);
+        wait_for("the program's end", limit, || Ok(self.ending()))
+    }
+
+    /// Kills the program, as a power cut would, and waits until it is gone.
     pub fn stop(&mut self) {
         // Both fail only when the program is gone already, which is what is wanted.
         let _ = self.child.kill();
@@ -67,6 +84,23 @@ pub fn run(program: &Path, arguments: &[&str]) -> Result<Output> {
     Ok(output)
 }
 
+/// Waits for the ready file that `running` writes once it answers; gives the address in it, without a trailing slash.
+pub fn wait_until_ready(what: &str, running: &mut Running, ready: &Path, log: &Path) -> Result<String> {
+    wait_for(&format!("the start of the {what}"), START, || {
+        if running.ending().is_some() {
+            bail!("the {what} ended at once:\n{}", tail(log));
+        }
+        Ok(std::fs::read_to_string(ready).ok().map(|url| url.trim().trim_end_matches('/').to_owned()))
+    })
+}
+
+/// The last lines of a program's output.
+pub fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}
+
 /// Waits until `probe` gives a value; fails with `what` after `limit`.
 pub fn wait_for<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let begun = Instant::now();
@@ -79,6 +113,23 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Resul
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// A port of the loopback interface that nobody listens at, below those that the system gives to connections: a program that
+/// is killed and started again finds it free, however many connections were opened meanwhile.
+pub fn reserve_port() -> Result<u16> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    const PORTS: std::ops::Range<u16> = 20_000..32_000;
+    // Different processes begin at different places.
+    let begin = (std::process::id() % 600) as u16 * 20;
+    for _ in 0..1000 {
+        let place = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % (PORTS.end - PORTS.start);
+        let port = PORTS.start + place;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port of 127.0.0.1 is free")
 }
 
 /// The directory with the programs under test: beside the test binary's `deps`, or `JIANZHEN_BIN`.

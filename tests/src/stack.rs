@@ -1,20 +1,30 @@
-//! The server and the recorder, started as an operator and an officer would start them.
+//! A whole stack: server, three witnesses and a recorder, each as its operator would start it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::process::{Running, dist, program, run, wait_for};
+use crate::process::{dist, program, run};
+use crate::server::Server;
+use crate::witness::Witness;
 
-/// A verification service with one enrolled recorder, in a directory of its own.
+/// How many of the three witnesses must have cosigned a root before it counts.
+pub const QUORUM: usize = 2;
+
+/// The names of the witnesses; the last keeps a copy of the chain.
+pub const WITNESSES: [&str; 3] = ["w1", "w2", "w3"];
+
+/// A verification service that two of three witnesses guard, with one enrolled recorder, in a directory of its own.
 #[derive(Debug)]
 pub struct Stack {
     /// Everything this stack writes lies under here.
     pub directory: PathBuf,
     /// The address of the page, without a trailing slash.
     pub url: String,
-    server: Option<Running>,
+    /// The service.
+    pub server: Server,
+    /// Those that guard its chain.
+    pub witnesses: Vec<Witness>,
 }
 
 /// A sealed file and its evidence file.
@@ -27,53 +37,58 @@ pub struct Sealed {
 }
 
 impl Stack {
-    /// Initialises and starts a service under `directory`, and enrols a recorder with it.
+    /// Initialises and starts a service with a page under `directory`, and enrols a recorder with it.
     pub fn start(directory: &Path, origin: &str) -> Result<Self> {
-        std::fs::create_dir_all(directory)?;
-        let mut stack = Self { directory: directory.to_owned(), url: String::new(), server: None };
-        let data = stack.server_data();
-        let named = ["init", "--data", &data, "--origin", origin, "--name", "某市公证处（测试）"];
-        run(&program("jianzhen-server")?, &named)?;
-        stack.start_server()?;
+        let mut stack = Self::init(directory, origin)?;
+        stack.server.page = Some(dist()?);
+        stack.start_all()?;
         stack.enrol_recorder()?;
         Ok(stack)
     }
 
-    /// Starts the server (again). On its first start the system chooses the port, and it keeps it afterwards.
+    /// Initialises a service and its witnesses under `directory`. Nothing runs yet.
+    pub fn init(directory: &Path, origin: &str) -> Result<Self> {
+        std::fs::create_dir_all(directory)?;
+        let server = Server::init(&directory.join("server"), origin)?;
+        let mut witnesses = Vec::new();
+        for name in WITNESSES {
+            let witness = Witness::init(&directory.join(name), name)?;
+            let mirrored = (Some(&name) == WITNESSES.last()).then(|| format!("{}/log", server.url));
+            witness.add_log(&server.vkey, mirrored.as_deref())?;
+            witnesses.push(witness);
+        }
+        let stack = Self { directory: directory.to_owned(), url: server.url.clone(), server, witnesses };
+        stack.set_policy()?;
+        Ok(stack)
+    }
+
+    /// Tells the server the addresses of its witnesses.
+    pub fn set_policy(&self) -> Result<()> {
+        let witnesses: Vec<String> = self.witnesses.iter().map(Witness::argument).collect();
+        self.server.set_policy(&witnesses, QUORUM)
+    }
+
+    /// Starts the witnesses, then the server, and waits until all of them answer.
+    pub fn start_all(&mut self) -> Result<()> {
+        self.witnesses.iter_mut().try_for_each(Witness::launch)?;
+        self.witnesses.iter_mut().try_for_each(Witness::wait_until_ready)?;
+        self.start_server()
+    }
+
+    /// Starts the server (again).
     pub fn start_server(&mut self) -> Result<()> {
-        let ready = self.path("ready");
-        let _ = std::fs::remove_file(&ready);
-        let listen = self.url.strip_prefix("http://").unwrap_or("127.0.0.1:0").to_owned();
-        let page = dist()?;
-        let mut server = Running::start(
-            &program("jianzhen-server")?,
-            &[
-                "serve",
-                "--data",
-                &self.server_data(),
-                "--listen",
-                &listen,
-                "--page",
-                utf8(&page),
-                "--ready-file",
-                utf8(&ready),
-            ],
-            &self.path("server.log"),
-        )?;
-        let log = self.path("server.log");
-        self.url = wait_for("the server's start", Duration::from_secs(30), || {
-            if server.has_ended() {
-                anyhow::bail!("the server ended at once:\n{}", std::fs::read_to_string(&log)?);
-            }
-            Ok(std::fs::read_to_string(&ready).ok().map(|url| url.trim().trim_end_matches('/').to_owned()))
-        })?;
-        self.server = Some(server);
-        Ok(())
+        self.server.start()
     }
 
     /// Stops the server as a power cut would.
     pub fn stop_server(&mut self) {
-        self.server = None;
+        self.server.kill();
+    }
+
+    /// Stops server and witnesses: nobody answers any more.
+    pub fn stop_all(&mut self) {
+        self.server.kill();
+        self.witnesses.iter_mut().for_each(Witness::kill);
     }
 
     fn enrol_recorder(&self) -> Result<()> {
@@ -88,7 +103,7 @@ impl Stack {
             &[
                 "enrol",
                 "--data",
-                &self.server_data(),
+                utf8(&self.server.data),
                 "--server",
                 &self.url,
                 "--key",
@@ -135,7 +150,7 @@ impl Stack {
 
     /// The operator's trust file.
     pub fn trust(&self) -> PathBuf {
-        self.path("server/trust.json")
+        self.server.trust()
     }
 
     /// A path under this stack's directory.
@@ -143,17 +158,19 @@ impl Stack {
         self.directory.join(name)
     }
 
-    fn server_data(&self) -> String {
-        utf8(&self.path("server")).to_owned()
-    }
-
     fn recorder_data(&self) -> String {
         utf8(&self.path("recorder")).to_owned()
     }
 
+    /// Where the third witness serves its copy of the chain.
+    pub fn mirror_url(&self) -> String {
+        let mirror = &self.witnesses[WITNESSES.len() - 1];
+        format!("{}/mirror/{}", mirror.url, self.server.origin_hash())
+    }
+
     /// The bytes that the server has read from its sockets since it started.
     pub fn received_bytes(&self) -> Result<u64> {
-        let metrics = crate::browser::get(&format!("{}/metrics", self.url))?;
+        let metrics = String::from_utf8(crate::http::get(&format!("{}/metrics", self.url))?)?;
         let line = metrics
             .lines()
             .find(|line| line.starts_with("jianzhen_http_received_bytes_total"))

@@ -22,12 +22,19 @@ fn found_by_the_file_alone(world: &World) -> Result<()> {
     let card = world.verify(&world.stack, Given { file: &world.sealed.file, evidence: None })?;
     expect(&card, "consistent")?;
     for finding in
-        ["content", "device-signature", "device-enrolment", "continuity", "inclusion", "checkpoint"]
+        ["content", "device-signature", "device-enrolment", "continuity", "inclusion", "checkpoint", "roots"]
     {
         ensure!(card.state(finding) == "proven", "{finding} is {}", card.state(finding));
     }
-    // `quorum none`: nobody independent guards this chain, and the page must say so.
-    ensure!(card.state("roots") == "not-checked" && card.reason("roots") == "unwitnessed");
+    // The witnesses were asked themselves, and hold the same chain.
+    ensure!(card.reason("roots") == "roots-agree", "roots: {}", card.reason("roots"));
+    ensure!(card.reason("checkpoint") == "cosigned", "checkpoint: {}", card.reason("checkpoint"));
+    let witnesses = card.report["roots"]["witnesses"].as_array().context("no witnesses in the report")?;
+    ensure!(
+        witnesses.len() == 3 && witnesses.iter().all(|witness| witness["state"] == "agrees"),
+        "{:#}",
+        card.report["roots"]
+    );
     ensure!(card.text.contains("核验通过"), "no headline in:\n{}", card.text);
     Ok(())
 }
@@ -42,11 +49,14 @@ fn with_the_server_stopped(world: &World) -> Result<()> {
         page::open(browser, &url).await?;
         // What a browser needs must be there before the network goes: the page says when it is.
         page::ready_offline(browser).await?;
-        stack.stop_server();
+        stack.stop_all();
         page::pick(browser, &[given.evidence.context("given above")?, given.file]).await?;
         page::cards(browser, 1, PATIENCE).await
     })?;
     expect(&cards[0], "consistent")?;
+    // Enough witnesses have signed, which the evidence proves; what they say today nobody could ask.
+    ensure!(cards[0].reason("checkpoint") == "cosigned", "checkpoint: {}", cards[0].reason("checkpoint"));
+    ensure!(cards[0].state("roots") == "not-checked" && cards[0].reason("roots") == "offline");
     world.same_on_command_line(&stack, given, &cards[0])
 }
 
