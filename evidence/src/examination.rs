@@ -5,6 +5,7 @@
 //! 2. With evidence: hash every signed range. If file and evidence differ, hash the container's own ranges too, so that
 //!    moved and foreign ones can be named and an excerpt recognised.
 //! 3. If the evidence is not about this file: hash all of it, for its SHA-256.
+//! 4. If it is: compare the root that the verdict rests on with those that are shown elsewhere.
 
 use std::collections::BTreeSet;
 
@@ -14,10 +15,11 @@ use crate::limits::{HEAD_LEN, MAX_SEGMENTS};
 use crate::lookup::{LookupRequest, Token};
 use crate::range::ByteRange;
 use crate::report::{ErrorCode, FileFacts, Report, TrustFacts};
+use crate::roots::{Comparison, Pin, RootsInput, RootsOutcome, RootsRequest, RootsStep};
 use crate::statement::Deposit;
 use crate::trust::TrustFile;
 use crate::verify::layout::Layout;
-use crate::verify::{Assessment, Input, LookupOutcome, Observation, RootsObservation, excerpt, verify};
+use crate::verify::{Assessment, Input, LookupOutcome, Observation, excerpt, verify};
 
 /// Fragments whose tokens are looked up: enough that some are unaltered in any file that is worth recognising.
 const MAX_FRAGMENT_PROBES: usize = 64;
@@ -34,6 +36,8 @@ pub enum Step {
     Hash(Vec<ByteRange>),
     /// The evidence for these tokens. Answer with [`Examination::looked_up`].
     Lookup(LookupRequest),
+    /// Checkpoints and tiles, in any order and in parallel. Answer each with [`Examination::root_answered`].
+    Roots(Vec<RootsRequest>),
     /// Nothing: the report is ready.
     Done,
 }
@@ -65,6 +69,8 @@ enum Phase {
     Shifted,
     /// Hashing all of the file.
     Whole,
+    /// Comparing roots.
+    Roots,
     Done,
 }
 
@@ -72,7 +78,9 @@ enum Phase {
 #[derive(Debug)]
 pub struct Examination {
     trust: TrustFile,
-    roots: Option<RootsObservation>,
+    roots: RootsInput,
+    comparison: Option<Comparison>,
+    compared: Vec<RootsOutcome>,
     boundaries: Vec<ByteRange>,
     candidates: Vec<EvidenceFile>,
     layouts: Vec<Layout>,
@@ -87,19 +95,23 @@ pub struct Examination {
 
 impl Examination {
     /// Examines a file of `length` bytes. `boundaries` are the ranges that the file's own container shows, none if it
-    /// shows none; `supplied` is evidence that came with the file: if there is some, nobody is asked.
+    /// shows none; `supplied` is evidence that came with the file: if there is some, it is not looked up. `roots` says what the
+    /// chain is compared with.
     pub fn new(
         length: u64,
         boundaries: Vec<ByteRange>,
         supplied: Vec<EvidenceFile>,
         trust: TrustFile,
+        roots: RootsInput,
     ) -> Self {
         let within = |range: &ByteRange| range.end() <= length;
         let boundaries: BTreeSet<_> =
             boundaries.into_iter().filter(within).zip(0..MAX_SEGMENTS).map(|(range, _)| range).collect();
         let mut examination = Self {
             trust,
-            roots: None,
+            roots,
+            comparison: None,
+            compared: Vec::new(),
             boundaries: boundaries.into_iter().collect(),
             layouts: supplied.iter().map(Layout::of).collect(),
             candidates: supplied,
@@ -119,11 +131,6 @@ impl Examination {
             examination.enter_signed();
         }
         examination
-    }
-
-    /// Adds roots of the chain that were seen elsewhere.
-    pub fn saw_roots(&mut self, roots: RootsObservation) {
-        self.roots = Some(roots);
     }
 
     /// What is wanted next. Not an iterator: it needs the answers in between. Asking again without having answered gives what is still missing.
@@ -148,12 +155,16 @@ impl Examination {
                     Some(request) => return Step::Lookup(request),
                     None => self.phase = Phase::Done,
                 },
-                Phase::Signed if self.assess(|all| all.is_settled()) => self.phase = Phase::Done,
+                Phase::Signed if self.assess(|all| all.is_settled()) => self.enter_roots(),
                 Phase::Signed => self.enter_container(),
                 Phase::Container => self.enter_shifted(),
-                Phase::Shifted if self.assess(|all| all.is_identified()) => self.phase = Phase::Done,
+                Phase::Shifted if self.assess(|all| all.is_identified()) => self.enter_roots(),
                 Phase::Shifted => self.enter_whole(),
                 Phase::Whole => self.phase = Phase::Done,
+                Phase::Roots => match self.comparison.as_mut().map(Comparison::next) {
+                    Some(RootsStep::Ask(requests)) => return Step::Roots(requests),
+                    Some(RootsStep::Done) | None => self.leave_roots(),
+                },
                 Phase::Done => return Step::Done,
             }
         }
@@ -193,6 +204,19 @@ impl Examination {
         }
     }
 
+    /// Answers [`Step::Roots`] for one request: the body of a successful answer, or none. Answer all of them before asking
+    /// for the next step.
+    pub fn root_answered(&mut self, request: &RootsRequest, answer: Option<Vec<u8>>) {
+        if let Some(comparison) = &mut self.comparison {
+            comparison.answered(request, answer);
+        }
+    }
+
+    /// The root to remember from now on, after [`Step::Done`]; none if what was remembered stays.
+    pub fn pin(&self) -> Option<Pin> {
+        self.compared.last().and_then(|outcome| outcome.pin.clone())
+    }
+
     /// The report. Before [`Step::Done`] the work has not been done, and the report says so.
     pub fn report(&self) -> Report {
         if self.changed {
@@ -216,7 +240,7 @@ impl Examination {
             trust: &self.trust,
             observation: &self.observation,
             lookup: self.lookup,
-            roots: self.roots.clone(),
+            roots: &self.compared,
         }
     }
 
@@ -275,6 +299,36 @@ impl Examination {
         self.phase = Phase::Shifted;
         let Self { layouts, observation, .. } = self;
         self.wanted = layouts.iter().flat_map(|layout| excerpt::run_ranges(layout, observation)).collect();
+    }
+
+    /// The candidate is decided: its chain is compared, if it was not yet.
+    fn enter_roots(&mut self) {
+        self.phase = Phase::Done;
+        let mut anchor = None;
+        self.assess(|all| {
+            anchor = all.anchor().cloned();
+            anchor.is_some()
+        });
+        let Some(anchor) = anchor else { return };
+        if self.compared.iter().any(|known| known.origin.as_deref() == Some(anchor.origin())) {
+            return;
+        }
+        let RootsInput { pins, online } = self.roots.clone();
+        let begin = if online { Comparison::new } else { Comparison::offline };
+        self.comparison = Some(begin(&self.trust, Some(anchor), pins));
+        self.phase = Phase::Roots;
+    }
+
+    /// A chain that has forked invalidates its candidates, so one of another chain may decide now, and may need more of the file.
+    /// Each chain is compared once.
+    fn leave_roots(&mut self) {
+        self.phase = Phase::Done;
+        let Some(outcome) = self.comparison.take().map(|comparison| comparison.outcome()) else { return };
+        let is_proof = outcome.is_proof();
+        self.compared.push(outcome);
+        if is_proof {
+            self.phase = Phase::Signed;
+        }
     }
 
     fn enter_whole(&mut self) {

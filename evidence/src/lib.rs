@@ -14,7 +14,9 @@ mod key;
 mod limits;
 mod lookup;
 mod range;
+mod receipt;
 pub mod report;
+mod roots;
 mod segments_root;
 pub mod statement;
 mod submission;
@@ -41,7 +43,12 @@ pub use lookup::{
     MAX_LOOKUP_REQUEST_LEN, MAX_LOOKUP_RESPONSE_LEN, MAX_LOOKUP_TOKENS, Token,
 };
 pub use range::{ByteRange, RangeError};
+pub use receipt::{ProvenEntry, ReceiptError, ReceiptVerifier, examine_receipt};
 pub use report::{ErrorCode, Report, Verdict};
+pub use roots::{
+    Comparison, EntryProof, EntryProofError, FoundEntry, MAX_TILES, MAX_WITNESSES, Pin, PublishedRoot,
+    RootsAddress, RootsInput, RootsOutcome, RootsRequest, RootsStep, WitnessRoot,
+};
 pub use segments_root::segments_root;
 pub use statement::{Payload, SignatureError, Statement, StatementError, StatementKind, VerifiedStatement};
 pub use submission::{
@@ -50,4 +57,4 @@ pub use submission::{
 };
 pub use time::{MAX_SAFE_INTEGER, TimeOutOfRange, UnixMillis, UnixSeconds};
 pub use trust::{MAX_TRUST_LEN, Operator, Registrar, TrustError, TrustFile, TrustedLogs, Window};
-pub use verify::{Input, LookupOutcome, Observation, RootsObservation, SeenRoot, verify};
+pub use verify::{Input, LookupOutcome, Observation, verify};

@@ -63,6 +63,18 @@ pub struct TrustedLogs {
     pub closed: Option<TreeHead>,
 }
 
+impl TrustedLogs {
+    /// Whether a tree can be one of these logs: a closed log has no larger tree, and no other one of its final size.
+    pub fn admits(&self, head: TreeHead) -> bool {
+        self.closed.is_none_or(|last| head.size < last.size || head == last)
+    }
+
+    /// Whether the policy knows a log with this origin.
+    pub fn knows(&self, origin: &str) -> bool {
+        self.policy.logs().iter().any(|log| log.key().name().as_str() == origin)
+    }
+}
+
 /// A registrar whose enrolments and revocations count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registrar {

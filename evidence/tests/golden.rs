@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use evidence::report::Verdict;
 use evidence::{
     ByteRange, CborProblem, DeviceKey, Digest, Disclosure, Entry, EvidenceFile, Examination, LookupAnswer,
-    LookupRequest, PublicKey, Statement, StatementError, Step, Submission, Token, TrustFile, UnixSeconds,
+    LookupRequest, PublicKey, RootsInput, Statement, StatementError, Step, Submission, Token, TrustFile, UnixSeconds,
     segments_root,
 };
 
@@ -245,7 +245,7 @@ fn examine(case: &Case, file: EvidenceFile) -> String {
     let trust = TrustFile::parse(case.get("trust").as_bytes()).unwrap();
     let length = case.get("length").parse().unwrap();
     let boundaries = pieces.keys().copied().collect();
-    let mut examination = Examination::new(length, boundaries, vec![file], trust);
+    let mut examination = Examination::new(length, boundaries, vec![file], trust, RootsInput::default());
     loop {
         match examination.next() {
             Step::Hash(ranges) => {
@@ -256,6 +256,7 @@ fn examine(case: &Case, file: EvidenceFile) -> String {
                 }
             }
             Step::Lookup(_) => examination.looked_up(LookupAnswer::NoServer),
+            Step::Roots(_) => unreachable!("nobody is asked"),
             Step::Done => break,
         }
     }

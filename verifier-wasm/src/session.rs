@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use evidence::report::{ErrorCode, FileFacts, Report, TrustFacts};
-use evidence::{EvidenceFile, EvidenceFileError, Examination, MAX_EVIDENCE_LEN, Step};
+use evidence::{EvidenceFile, EvidenceFileError, Examination, MAX_EVIDENCE_LEN, RootsInput, Step};
 use js_sys::Array;
 use protocol::{Phase, Progress};
 use wasm_bindgen::JsCast as _;
@@ -13,8 +13,10 @@ use web_sys::{Blob, DedicatedWorkerGlobalScope, File};
 use crate::blob::BlobReader;
 use crate::container;
 use crate::hashing::{HashingError, Monitor, hash_ranges};
+use crate::look::pin_message;
 use crate::lookup::look_up;
 use crate::outbox::Outbox;
+use crate::roots::fetch_all;
 use crate::trust::TrustLoader;
 
 /// More evidence files than anybody drops with one video.
@@ -28,6 +30,11 @@ impl CancelFlag {
     /// Asks the session to stop at its next step.
     pub fn cancel(&self) {
         self.0.set(true);
+    }
+
+    /// Whether somebody has asked.
+    pub fn is_set(&self) -> bool {
+        self.0.get()
     }
 }
 
@@ -55,16 +62,24 @@ impl Monitor for PhaseMonitor<'_> {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.session.cancelled.0.get()
+        self.session.cancelled.is_set()
     }
 }
 
 impl Session {
     /// Verifies `file` with the supplied evidence files, or with what the server holds if there are none; by the trust
-    /// file given, or by the operator's.
-    pub async fn verify(&self, file: &File, supplied: &Array, trust: Option<&str>) -> Report {
+    /// file given, or by the operator's. The chain root is compared with the `pins`, with what the witnesses show and what
+    /// the service publishes; with the report comes the root to remember instead.
+    pub async fn verify(
+        &self,
+        file: &File,
+        supplied: &Array,
+        trust: Option<&str>,
+        pins: Vec<Vec<u8>>,
+    ) -> (Report, Option<Pin>) {
         let reader = BlobReader::new(Blob::from(file.clone()));
-        self.run(&reader, supplied, trust).await.unwrap_or_else(|code| not_completed(reader.length(), code))
+        let ended = self.run(&reader, supplied, trust, pins).await;
+        ended.unwrap_or_else(|code| (not_completed(reader.length(), code), None))
     }
 
     async fn run(
@@ -72,7 +87,8 @@ impl Session {
         reader: &BlobReader,
         supplied: &Array,
         trust: Option<&str>,
-    ) -> Result<Report, ErrorCode> {
+        pins: Vec<Vec<u8>>,
+    ) -> Result<(Report, Option<Pin>), ErrorCode> {
         let trust = self.trust.load(trust).await?;
         if reader.length() == 0 {
             reader.confirm_unchanged().await.map_err(|error| ErrorCode::from(&error))?;
@@ -80,7 +96,7 @@ impl Session {
         let evidence = read_supplied(supplied).await?;
         let finding = self.monitor(Phase::Finding);
         let boundaries = container::boundaries(reader, &finding).await.map_err(|error| code_of(&error))?;
-        let mut examination = Examination::new(reader.length(), boundaries, evidence, trust);
+        let mut examination = Examination::new(reader.length(), boundaries, evidence, trust, RootsInput::default());
         // What is hashed before the evidence is known serves to find it.
         let mut phase = Phase::Finding;
         loop {
@@ -89,7 +105,7 @@ impl Session {
                     let monitor = self.monitor(phase);
                     let found = |range, digest| examination.hashed(range, digest);
                     if let Err(error) = hash_ranges(reader, ranges, &monitor, found).await {
-                        return Ok(examination.failed(code_of(&error)));
+                        return Ok((examination.failed(code_of(&error)), None));
                     }
                 }
                 Step::Lookup(request) => {
@@ -97,9 +113,23 @@ impl Session {
                     examination.looked_up(answer);
                     phase = Phase::Hashing;
                 }
+                Step::Roots(requests) => {
+                    for request in requests {
+                        examination.root_answered(&request, None);
+                    }
+                }
+                Step::Roots(requests) => {
+                    self.monitor(Phase::Comparing).progress(0, 0);
+                    let Ok(answers) = fetch_all(&self.scope, requests, &self.cancelled).await else {
+                        return Ok((examination.failed(ErrorCode::Cancelled), None));
+                    };
+                    for (request, answer) in answers {
+                        examination.root_answered(&request, answer.ok());
+                    }
+                }
                 Step::Done => {
                     self.monitor(Phase::Verifying).progress(0, 0);
-                    return Ok(examination.report());
+                    return Ok((examination.report(), examination.pin().and_then(pin_message)));
                 }
             }
         }

@@ -4,14 +4,17 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use client::ServerUrl;
-use evidence::report::{ErrorCode, FileFacts, TrustFacts};
-use evidence::{EvidenceFile, EvidenceFileError, Examination, MAX_EVIDENCE_LEN, Report, Step, TrustFile};
+use client::{AlarmError, PinError, PinStore, RootsClient, SavedAlarm, ServerUrl, save_alarm};
+use evidence::report::{ErrorCode, FileFacts, RootsAlarm, TrustFacts};
+use evidence::{
+    EvidenceFile, EvidenceFileError, Examination, MAX_EVIDENCE_LEN, Pin, Report, RootsInput, Step, TrustFile,
+};
 
 use crate::ask;
 use crate::container;
 use crate::hashing;
 use crate::opened::Opened;
+use crate::pins::{self, Remembered};
 
 /// What a verification needs besides the file.
 #[derive(Debug)]
@@ -22,6 +25,30 @@ pub struct Surroundings {
     pub evidence: Vec<PathBuf>,
     /// Where to look evidence up.
     pub server: Option<ServerUrl>,
+    /// What is remembered of chains, and where; none if nothing is to be.
+    pub pins: Option<PinStore>,
+    /// Where both notes of an alarm are saved, if not beside the pins.
+    pub save_roots: Option<PathBuf>,
+}
+
+/// What came of one verification.
+#[derive(Debug)]
+pub struct Verified {
+    /// The report, which decides.
+    pub report: Report,
+    /// Alarms about the chain: that of the report, and what appeared while the pin was replaced.
+    pub alarms: Vec<Raised>,
+    /// Pins that could not be read or kept. They change no verdict.
+    pub troubles: Vec<PinError>,
+}
+
+/// An alarm, and where its notes are.
+#[derive(Debug)]
+pub struct Raised {
+    /// What is wrong.
+    pub alarm: RootsAlarm,
+    /// The saved notes; none where no folder is known.
+    pub saved: Option<Result<SavedAlarm, AlarmError>>,
 }
 
 /// The evidence file that lies beside `file`, if neither evidence nor a server was given and there is one.
@@ -36,7 +63,11 @@ pub fn evidence_beside(file: &Path, surroundings: &Surroundings) -> Option<PathB
 
 /// Verifies one file. Total: whatever goes wrong is a report that says so.
 #[must_use]
-pub fn verify(path: &Path, surroundings: &Surroundings) -> Report {
+pub fn verify(path: &Path, surroundings: &Surroundings) -> Verified {
+    let remembered = match (&surroundings.pins, &surroundings.trust) {
+        (Some(store), Ok(trust)) => pins::remembered(store, trust),
+        _ => Vec::new(),
+    };
     let opened = Opened::open(path);
     let length = opened.as_ref().map_or(0, Opened::length);
     let begin = || {
@@ -46,15 +77,71 @@ pub fn verify(path: &Path, surroundings: &Surroundings) -> Report {
         let evidence = evidence.map(|path| read_evidence(path)).collect::<Result<Vec<_>, _>>()?;
         let file = opened?;
         let boundaries = container::boundaries(&file)?;
-        let examination = Examination::new(file.length(), boundaries, evidence, trust);
+        let notes = remembered.iter().filter_map(Remembered::note).map(<[u8]>::to_vec).collect();
+        let roots = RootsInput { pins: notes, online: surroundings.server.is_some() };
+        let examination = Examination::new(file.length(), boundaries, evidence, trust, roots);
         Ok((file, examination))
     };
-    match begin() {
-        Ok((file, mut examination)) => match examine(&file, &mut examination, surroundings.server.as_ref()) {
-            Ok(()) => examination.report(),
-            Err(code) => examination.failed(code),
-        },
-        Err(code) => Report::not_completed(FileFacts { length, sha256: None }, code, TrustFacts::default()),
+    let (report, pin) = match begin() {
+        Ok((file, mut examination)) => {
+            match examine(&file, &mut examination, surroundings.server.as_ref()) {
+                Ok(()) => (examination.report(), examination.pin()),
+                Err(code) => (examination.failed(code), None),
+            }
+        }
+        Err(code) => {
+            let facts = FileFacts { length, sha256: None };
+            (Report::not_completed(facts, code, TrustFacts::default()), None)
+        }
+    };
+    conclude(report, pin, remembered, surroundings)
+}
+
+/// Keeps the pin, and the notes of an alarm.
+fn conclude(
+    report: Report,
+    pin: Option<Pin>,
+    remembered: Vec<Remembered>,
+    surroundings: &Surroundings,
+) -> Verified {
+    let alarm = report.roots.as_ref().and_then(|roots| roots.alarm.clone());
+    let mut alarms: Vec<RootsAlarm> = alarm.into_iter().collect();
+    let mut troubles = Vec::new();
+    let mut seen = None;
+    for pin_before in remembered {
+        match pin_before.note {
+            Err(trouble) => troubles.push(trouble),
+            Ok(note) if pin.as_ref().is_some_and(|pin| pin.origin == pin_before.origin) => seen = Some(note),
+            Ok(_) => {}
+        }
+    }
+    // A pin that could not be read is not replaced: it may be larger.
+    if let (Some(store), Ok(trust), Some(pin), Some(seen)) =
+        (&surroundings.pins, &surroundings.trust, pin, seen)
+    {
+        match remember(store, trust, surroundings.server.clone(), seen, pin) {
+            Ok(None) => {}
+            Ok(Some(alarm)) => alarms.push(alarm),
+            Err(trouble) => troubles.push(trouble),
+        }
+    }
+    let folder = surroundings.save_roots.as_deref();
+    let folder = folder.or_else(|| surroundings.pins.as_ref().map(PinStore::folder));
+    let raise = |alarm: RootsAlarm| Raised { saved: folder.map(|folder| save_alarm(folder, &alarm)), alarm };
+    Verified { report, alarms: alarms.into_iter().map(raise).collect(), troubles }
+}
+
+fn remember(
+    store: &PinStore,
+    trust: &TrustFile,
+    server: Option<ServerUrl>,
+    seen: Option<Vec<u8>>,
+    pin: Pin,
+) -> Result<Option<RootsAlarm>, PinError> {
+    // Without TLS nobody was asked either.
+    match RootsClient::new(server).or_else(|_| RootsClient::new(None)) {
+        Ok(client) => client.remember(store, trust, seen, pin),
+        Err(_) => Ok(None),
     }
 }
 
@@ -63,12 +150,26 @@ fn examine(
     examination: &mut Examination,
     server: Option<&ServerUrl>,
 ) -> Result<(), ErrorCode> {
+    // Made when it is needed: most of the time goes into hashing, which asks nobody.
+    let mut asking = None;
     loop {
         match examination.next() {
             Step::Hash(ranges) => {
                 hashing::hash_ranges(file, &ranges, |range, digest| examination.hashed(range, digest))?;
             }
             Step::Lookup(request) => examination.looked_up(ask::look_up(server, &request)),
+            Step::Roots(requests) => {
+                let (client, deadline) = asking.get_or_insert_with(|| {
+                    (RootsClient::new(server.cloned()).ok(), RootsClient::deadline())
+                });
+                let answers = match client {
+                    Some(client) => client.ask(&requests, *deadline),
+                    None => vec![None; requests.len()],
+                };
+                for (request, answer) in requests.iter().zip(answers) {
+                    examination.root_answered(request, answer);
+                }
+            }
             Step::Done => return file.check_unchanged(),
         }
     }

@@ -1,9 +1,14 @@
 //! The report: what [`verify`](crate::verify()) answers. Its JSON form is `docs/spec/report.schema.json`; page and
 //! command line give the same one for the same file, so it holds neither a file name nor the time of verification.
 
+mod roots;
 mod words;
 
-pub use words::{ErrorCode, FindingName, MismatchKind, ReasonCode, State, SubjectKind, Verdict};
+pub use roots::{RootsAlarm, RootsFacts, SignedRoot, WitnessStanding};
+pub use words::{
+    AlarmKind, ErrorCode, FindingName, MismatchKind, ReasonCode, RootSource, State, SubjectKind, Verdict,
+    WitnessState,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +53,9 @@ pub struct Report {
     /// The chain that holds the evidence.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub chain: Option<ChainFacts>,
+    /// What comparing roots has shown; none if nobody was asked and nothing contradicts.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub roots: Option<RootsFacts>,
     /// Whom this verification believed.
     pub trust: TrustFacts,
 }
@@ -279,6 +287,7 @@ impl Report {
             excerpt: None,
             telemetry: Vec::new(),
             chain: None,
+            roots: None,
             trust,
         }
     }

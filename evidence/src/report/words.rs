@@ -173,14 +173,20 @@ words! {
         LogClosed = "log-closed",
         /// Checkpoint and roots: two signed roots of one chain contradict each other.
         ChainForked = "chain-forked",
-        /// Roots: consistent with every root that was seen elsewhere.
+        /// Roots: the published chain is smaller than one that was signed before, and was cosigned later.
+        ChainShrunk = "chain-shrunk",
+        /// Roots: the published chain is smaller than the one that was remembered: an old copy, or a chain that was set back.
+        ChainStale = "chain-stale",
+        /// Roots: the published chain could not be shown to continue the one that was remembered.
+        ChainUnconnected = "chain-unconnected",
+        /// Roots: one tree with the root of at least one witness.
         RootsAgree = "roots-agree",
-        /// Roots: the verification ran without network.
+        /// Roots: nobody was asked, or nobody answered.
         Offline = "offline",
         /// Roots and sealing delay: the policy asks for no witness, so nobody independent has seen the root.
         Unwitnessed = "unwitnessed",
-        /// Roots: nobody who was asked gave a root that could be compared.
-        RootsUnavailable = "roots-unavailable",
+        /// Roots: no witness gave a root that could be compared.
+        NoWitness = "no-witness",
         /// Sealing delay: measured against the quorum's time.
         Measured = "measured",
         /// Pre-capture: the device reported a self-check.
@@ -255,5 +261,49 @@ words! {
         Recording = "recording",
         /// A finished file.
         Deposit = "deposit",
+    }
+}
+
+words! {
+    /// What comparing roots has brought to light (`docs/spec/roots.md`).
+    AlarmKind {
+        /// Two signed roots cannot both be true.
+        Forked = "forked",
+        /// The published tree is smaller than one that was signed before, and was cosigned later.
+        Shrunk = "shrunk",
+        /// The published tree is smaller than the remembered one, and was not cosigned later.
+        Stale = "stale",
+        /// The published tree could not be connected with the remembered one.
+        Unconnected = "unconnected",
+    }
+}
+
+words! {
+    /// Where a root comes from.
+    RootSource {
+        /// The checkpoint that the verdict rests on.
+        Anchor = "anchor",
+        /// Remembered from an earlier comparison.
+        Pin = "pin",
+        /// Published by the service.
+        Published = "published",
+        /// Shown by a witness.
+        Witness = "witness",
+    }
+}
+
+words! {
+    /// What the root that a witness shows says about the chain.
+    WitnessState {
+        /// It is of the same tree.
+        Agrees = "agrees",
+        /// There was no answer, or the witness has none.
+        NoAnswer = "no-answer",
+        /// The answer is no checkpoint of this chain with this witness's cosignature.
+        Unusable = "unusable",
+        /// The root could not be compared.
+        Unconnected = "unconnected",
+        /// It contradicts another signed root.
+        Contradicts = "contradicts",
     }
 }

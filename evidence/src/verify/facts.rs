@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::candidate::Candidate;
 use super::content::Outcome;
-use super::receipt::Proven;
 use crate::commitment::{DisclosedValue, Position};
 use crate::evidence_file::EvidenceFile;
 use crate::ids::{Digest, RecordingId, Sequence};
+use crate::receipt::ProvenEntry;
 use crate::report::{ChainFacts, ExcerptFacts, Subject, SubjectKind, Telemetry, WitnessFacts};
 use crate::statement::{Payload, Statement};
 use crate::time::{UnixMillis, UnixSeconds};
@@ -17,7 +17,8 @@ pub(super) fn subject(candidate: &Candidate<'_>) -> Subject {
     let validity = candidate.validity();
     let payload = file.first().payload();
     let disclosed = Disclosed::of(file);
-    let sealed_at = |sequence| validity.inclusion.proven.get(&sequence).map(|proven| proven.sealed_at);
+    let sealed_at =
+        |sequence| validity.inclusion.proven.get(&sequence).map(|proven| proven.entry().sealed_at);
     let mut subject = Subject {
         kind: SubjectKind::Recording,
         id: payload.recording().unwrap_or(RecordingId::from_bytes([0; 16])),
@@ -69,7 +70,7 @@ fn capture_end(file: &EvidenceFile) -> Option<UnixMillis> {
     }
 }
 
-fn sealing_delay(file: &EvidenceFile, proven: &BTreeMap<Sequence, Proven>) -> Option<i64> {
+fn sealing_delay(file: &EvidenceFile, proven: &BTreeMap<Sequence, ProvenEntry>) -> Option<i64> {
     let delays = proven.iter().filter_map(|(sequence, proven)| {
         let captured = match file.statement(*sequence)?.payload() {
             Payload::Start(start) => start.capture_begin,
@@ -77,7 +78,7 @@ fn sealing_delay(file: &EvidenceFile, proven: &BTreeMap<Sequence, Proven>) -> Op
             Payload::End(end) => end.capture_end,
             _ => return None,
         };
-        let sealed_at = i64::try_from(proven.proven_time?.millis().get()).ok()?;
+        let sealed_at = i64::try_from(proven.proven_time()?.millis().get()).ok()?;
         Some(sealed_at - i64::try_from(captured.get()).ok()?)
     });
     delays.max()
@@ -156,9 +157,9 @@ impl Disclosed {
 
 pub(super) fn chain(candidate: &Candidate<'_>) -> Option<ChainFacts> {
     let proven = candidate.validity().covering()?;
-    let head = proven.checkpoint.head();
+    let head = proven.checkpoint().head();
     let mut witnesses: Vec<_> = proven
-        .checkpoint
+        .checkpoint()
         .cosignatures()
         .iter()
         .map(|cosignature| WitnessFacts {
@@ -168,11 +169,11 @@ pub(super) fn chain(candidate: &Candidate<'_>) -> Option<ChainFacts> {
         .collect();
     witnesses.sort_by(|a, b| (a.time, &a.name).cmp(&(b.time, &b.name)));
     Some(ChainFacts {
-        origin: proven.checkpoint.origin().to_owned(),
+        origin: proven.checkpoint().origin().to_owned(),
         size: head.size.get(),
         root: Digest::from_bytes(*head.root.as_bytes()),
-        index: proven.index,
+        index: proven.index().get(),
         witnesses,
-        proven_sealing_time: proven.proven_time,
+        proven_sealing_time: proven.proven_time(),
     })
 }

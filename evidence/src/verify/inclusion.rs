@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Check;
-use super::receipt::{Fault, Proven, prove};
+use super::receipt::{Fault, prove};
 use crate::evidence_file::EvidenceFile;
 use crate::ids::Sequence;
+use crate::receipt::ProvenEntry;
 use crate::report::ReasonCode;
 use crate::trust::TrustFile;
 
@@ -15,17 +16,17 @@ pub(crate) struct Inclusion {
     pub(crate) inclusion: Check,
     pub(crate) checkpoint: Check,
     /// The statements that were proven to be in the chain.
-    pub(crate) proven: BTreeMap<Sequence, Proven>,
+    pub(crate) proven: BTreeMap<Sequence, ProvenEntry>,
 }
 
 impl Inclusion {
     /// The receipt that a verdict about the statements up to `needed` rests on: the first one that covers them all.
-    pub(crate) fn covering(&self, needed: Sequence) -> Option<&Proven> {
+    pub(crate) fn covering(&self, needed: Sequence) -> Option<&ProvenEntry> {
         self.proven.range(needed..).next().map(|(_, proven)| proven)
     }
 
     /// The proven statements that a verdict about the statements up to `needed` rests on.
-    pub(crate) fn up_to_covering(&self, needed: Sequence) -> impl Iterator<Item = (&Sequence, &Proven)> {
+    pub(crate) fn up_to_covering(&self, needed: Sequence) -> impl Iterator<Item = (&Sequence, &ProvenEntry)> {
         let last = self.proven.range(needed..).next().map(|(sequence, _)| *sequence);
         self.proven.iter().take_while(move |(sequence, _)| last.is_none_or(|last| **sequence <= last))
     }
@@ -60,7 +61,7 @@ pub(crate) fn check(file: &EvidenceFile, trust: &TrustFile) -> Inclusion {
     Inclusion { inclusion, checkpoint, proven }
 }
 
-fn inclusion_check(faults: &[Fault], missing: bool, proven: &BTreeMap<Sequence, Proven>) -> Check {
+fn inclusion_check(faults: &[Fault], missing: bool, proven: &BTreeMap<Sequence, ProvenEntry>) -> Check {
     let fault = faults.iter().find_map(|fault| match fault {
         Fault::Inclusion(reason) => Some(*reason),
         _ => None,
@@ -83,7 +84,7 @@ fn inclusion_check(faults: &[Fault], missing: bool, proven: &BTreeMap<Sequence, 
     Check::Proven(ReasonCode::Included)
 }
 
-fn checkpoint_check(faults: &[Fault], forked: bool, proven: &BTreeMap<Sequence, Proven>) -> Check {
+fn checkpoint_check(faults: &[Fault], forked: bool, proven: &BTreeMap<Sequence, ProvenEntry>) -> Check {
     let fault = faults.iter().find_map(|fault| match fault {
         Fault::Checkpoint(reason) => Some(*reason),
         _ => None,
@@ -100,14 +101,14 @@ fn checkpoint_check(faults: &[Fault], forked: bool, proven: &BTreeMap<Sequence, 
     if proven.is_empty() {
         return Check::NotChecked(ReasonCode::NotReached);
     }
-    let cosigned = proven.values().all(|one| one.proven_time.is_some());
+    let cosigned = proven.values().all(|one| one.proven_time().is_some());
     Check::Proven(if cosigned { ReasonCode::Cosigned } else { ReasonCode::LogSigned })
 }
 
 /// Along one chain, indices are distinct and sealed-at never decreases.
-fn order_is_impossible(proven: &BTreeMap<Sequence, Proven>) -> bool {
+fn order_is_impossible(proven: &BTreeMap<Sequence, ProvenEntry>) -> bool {
     let mut entries: Vec<_> =
-        proven.values().map(|one| (one.checkpoint.origin(), one.index, one.sealed_at)).collect();
+        proven.values().map(|one| (one.checkpoint().origin(), one.index(), one.entry().sealed_at)).collect();
     entries.sort_unstable();
     entries.windows(2).any(|pair| match pair {
         [a, b] => a.0 == b.0 && (a.1 == b.1 || a.2 > b.2),
@@ -116,11 +117,11 @@ fn order_is_impossible(proven: &BTreeMap<Sequence, Proven>) -> bool {
 }
 
 /// Two signed roots for one size.
-fn is_forked<'p>(proven: impl Iterator<Item = &'p Proven>) -> bool {
+fn is_forked<'p>(proven: impl Iterator<Item = &'p ProvenEntry>) -> bool {
     let mut heads: Vec<_> = proven
         .map(|one| {
-            let head = one.checkpoint.head();
-            (one.checkpoint.origin(), head.size, head.root)
+            let head = one.checkpoint().head();
+            (one.checkpoint().origin(), head.size, head.root)
         })
         .collect();
     heads.sort_unstable();

@@ -15,7 +15,7 @@ mod roots;
 mod signer;
 mod validity;
 
-pub use observation::{LookupOutcome, Observation, RootsObservation, SeenRoot};
+pub use observation::{LookupOutcome, Observation};
 
 use candidate::Candidate;
 use content::Outcome;
@@ -23,7 +23,9 @@ use layout::Layout;
 use validity::Standing;
 
 use crate::evidence_file::EvidenceFile;
+use crate::receipt::ProvenEntry;
 use crate::report::{ErrorCode, FileFacts, REPORT_SCHEMA, ReasonCode, Report, TrustFacts, Verdict};
+use crate::roots::RootsOutcome;
 use crate::trust::TrustFile;
 
 /// What a verdict is made of. The time of verification is no part of it: every rule compares times of sealing, so a report
@@ -38,8 +40,8 @@ pub struct Input<'a> {
     pub observation: &'a Observation,
     /// How the candidates were come by.
     pub lookup: LookupOutcome,
-    /// Roots of the chain that were seen elsewhere; none if nobody was asked.
-    pub roots: Option<RootsObservation>,
+    /// What came of comparing roots, one for each chain; none where nothing was compared.
+    pub roots: &'a [RootsOutcome],
 }
 
 /// How a check came out, and why.
@@ -58,7 +60,11 @@ pub fn verify(input: &Input<'_>) -> Report {
     let layouts: Vec<Layout> = input.candidates.iter().map(Layout::of).collect();
     let assessment = Assessment::new(input, &layouts);
     match assessment.decisive() {
-        Some(candidate) => about(input, candidate),
+        Some(candidate) => {
+            let mut report = about(input, candidate);
+            report.roots = candidate.validity().covering().and_then(|ours| roots::facts(ours, input.roots));
+            report
+        }
         None => unidentified(input),
     }
 }
@@ -94,6 +100,11 @@ impl<'a> Assessment<'a> {
 
     pub(crate) fn is_identified(&self) -> bool {
         !self.identified.is_empty()
+    }
+
+    /// The checkpoint that the verdict would rest on.
+    pub(crate) fn anchor(&self) -> Option<&tlog::VerifiedCheckpoint> {
+        self.decisive()?.validity().covering().map(ProvenEntry::checkpoint)
     }
 
     fn decisive(&self) -> Option<&Candidate<'a>> {
@@ -149,6 +160,7 @@ fn decided(input: &Input<'_>, candidate: &Candidate<'_>, verdict: Verdict) -> Re
         excerpt: (verdict == Verdict::Excerpt).then(|| facts::excerpt(candidate)).flatten(),
         telemetry,
         chain: facts::chain(candidate),
+        roots: None,
         trust: TrustFacts::of(input.trust),
     }
 }

@@ -46,19 +46,3 @@ pub enum LookupOutcome {
     /// There was no server to ask.
     NoServer,
 }
-
-/// Roots of the chain that were seen elsewhere: published by witnesses, or remembered from earlier verifications.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RootsObservation {
-    /// One for each root seen.
-    pub roots: Vec<SeenRoot>,
-}
-
-/// A signed root and how it is connected with the one in the evidence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenRoot {
-    /// The checkpoint as received: a signed note.
-    pub checkpoint: Vec<u8>,
-    /// Consistency proof between the smaller and the larger of the two trees; empty if they have one size.
-    pub proof: Vec<tlog::Hash>,
-}

@@ -1,57 +1,49 @@
-//! `roots`: is the chain shown here the one that is shown elsewhere?
-
-use tlog::{ConsistencyProof, SignedNote, TreeSize, VerifiedCheckpoint};
+//! `roots`: is the chain shown here the one that is shown elsewhere? What was compared is in [`crate::roots`].
 
 use super::Check;
-use super::observation::{RootsObservation, SeenRoot};
-use super::receipt::Proven;
-use crate::report::ReasonCode;
-use crate::trust::TrustFile;
+use crate::receipt::ProvenEntry;
+use crate::report::{AlarmKind, ReasonCode, RootsFacts};
+use crate::roots::RootsOutcome;
 
-/// Compares the root of `ours` with those seen elsewhere. Only two signed roots of one size that differ are a proof
-/// against the chain; a root that cannot be compared says nothing.
-pub(crate) fn check(ours: Option<&Proven>, seen: Option<&RootsObservation>, trust: &TrustFile) -> Check {
+/// What the comparisons of roots say about `ours`, the receipt that the verdict rests on.
+pub(crate) fn check(ours: Option<&ProvenEntry>, seen: &[RootsOutcome]) -> Check {
     let Some(ours) = ours else { return Check::NotChecked(ReasonCode::NotReached) };
-    let compared: Vec<Comparison> =
-        seen.iter().flat_map(|seen| &seen.roots).map(|root| compare(&ours.checkpoint, root, trust)).collect();
-    if compared.contains(&Comparison::Contradicts) {
-        return Check::Failed(ReasonCode::ChainForked);
+    let seen = of_origin(seen, ours.checkpoint().origin());
+    let alarm = seen.and_then(|seen| seen.alarm.as_ref()).map(|alarm| alarm.kind);
+    match alarm {
+        Some(AlarmKind::Forked) => return Check::Failed(ReasonCode::ChainForked),
+        Some(AlarmKind::Shrunk) => return Check::Failed(ReasonCode::ChainShrunk),
+        _ => {}
     }
-    if ours.proven_time.is_none() {
+    if ours.proven_time().is_none() {
         return Check::NotChecked(ReasonCode::Unwitnessed);
     }
-    if seen.is_none() {
+    let Some(seen) = seen.filter(|seen| seen.answered) else {
         return Check::NotChecked(ReasonCode::Offline);
+    };
+    match alarm {
+        Some(AlarmKind::Stale) => return Check::NotChecked(ReasonCode::ChainStale),
+        Some(AlarmKind::Unconnected) => return Check::NotChecked(ReasonCode::ChainUnconnected),
+        _ => {}
     }
-    if compared.contains(&Comparison::Agrees) {
+    let anchor = seen.anchor.as_ref().map(tlog::VerifiedCheckpoint::head);
+    if seen.anchor_witnessed && anchor == Some(ours.checkpoint().head()) {
         Check::Proven(ReasonCode::RootsAgree)
     } else {
-        Check::NotChecked(ReasonCode::RootsUnavailable)
+        Check::NotChecked(ReasonCode::NoWitness)
     }
 }
 
-#[derive(PartialEq, Eq)]
-enum Comparison {
-    Agrees,
-    Contradicts,
-    CannotBeCompared,
+/// What the report tells: about the chain of `ours`, and whatever alarm there is.
+pub(crate) fn facts(ours: &ProvenEntry, seen: &[RootsOutcome]) -> Option<RootsFacts> {
+    let about = of_origin(seen, ours.checkpoint().origin()).and_then(RootsOutcome::facts);
+    let alarm = seen.iter().find_map(|seen| seen.alarm.clone());
+    match (about, alarm) {
+        (None, None) => None,
+        (about, alarm) => Some(RootsFacts { alarm, ..about.unwrap_or_default() }),
+    }
 }
 
-fn compare(ours: &VerifiedCheckpoint, seen: &SeenRoot, trust: &TrustFile) -> Comparison {
-    let Ok(note) = SignedNote::parse(&seen.checkpoint) else { return Comparison::CannotBeCompared };
-    let theirs = trust.logs().iter().find_map(|logs| logs.policy.verify_checkpoint(&note).ok());
-    let Some(theirs) = theirs.filter(|theirs| theirs.log_key() == ours.log_key()) else {
-        return Comparison::CannotBeCompared;
-    };
-    let (a, b) = (ours.head(), theirs.head());
-    // The empty tree is the beginning of every tree.
-    if b.size == TreeSize::new(0) {
-        return Comparison::CannotBeCompared;
-    }
-    if a.size == b.size {
-        return if a.root == b.root { Comparison::Agrees } else { Comparison::Contradicts };
-    }
-    let (old, new) = if a.size < b.size { (a, b) } else { (b, a) };
-    let proven = ConsistencyProof::new(seen.proof.clone()).and_then(|proof| proof.verify(&old, &new)).is_ok();
-    if proven { Comparison::Agrees } else { Comparison::CannotBeCompared }
+fn of_origin<'s>(seen: &'s [RootsOutcome], origin: &str) -> Option<&'s RootsOutcome> {
+    seen.iter().find(|seen| seen.origin.as_deref() == Some(origin))
 }

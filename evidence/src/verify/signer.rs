@@ -2,10 +2,11 @@
 
 use super::Check;
 use super::inclusion::Inclusion;
-use super::receipt::{Fault, Proven, prove};
+use super::receipt::{Fault, prove};
 use crate::evidence_file::{EvidenceFile, Receipt, Sealed};
 use crate::ids::{Digest, KeyDigest, Sequence};
 use crate::key::PublicKey;
+use crate::receipt::ProvenEntry;
 use crate::report::{ReasonCode, Signer};
 use crate::statement::{Enrol, Payload, Registry, Revoke, Role, SignatureError};
 use crate::time::{UnixMillis, UnixSeconds};
@@ -70,7 +71,7 @@ pub(crate) fn check(
     // A snapshot lists the revoked keys of its own chain; that of another operator says nothing about this key.
     let as_of = snapshots
         .iter()
-        .filter(|(_, proven)| proven.checkpoint.origin() == enrolled.checkpoint.origin())
+        .filter(|(_, proven)| proven.checkpoint().origin() == enrolled.checkpoint().origin())
         .map(|(snapshot, _)| snapshot.as_of)
         .max();
     result.revoked_from = revocation.map(|revoke| revoke.effective_from);
@@ -138,7 +139,7 @@ impl<'a> RegistryView<'a> {
         receipt: &Receipt,
         enrol: &Enrol,
         inclusion: &Inclusion,
-    ) -> Result<(&'a Registrar, Proven), Check> {
+    ) -> Result<(&'a Registrar, ProvenEntry), Check> {
         let (registrar, proven) = self.vouched(sealed, receipt)?;
         let Some(first) = inclusion.proven.get(&Sequence::START) else {
             return Err(match inclusion.checkpoint {
@@ -146,7 +147,7 @@ impl<'a> RegistryView<'a> {
                 _ => Check::NotChecked(ReasonCode::NotReached),
             });
         };
-        if first.checkpoint.origin() == proven.checkpoint.origin() && proven.index >= first.index {
+        if first.checkpoint().origin() == proven.checkpoint().origin() && proven.index() >= first.index() {
             return Err(Check::Failed(ReasonCode::EnrolmentTooLate));
         }
         if !covers(enrol, first.sealing_time()) {
@@ -160,7 +161,7 @@ impl<'a> RegistryView<'a> {
     }
 
     /// Whether a registrar that was trusted then has signed `sealed`, and the chain holds it.
-    fn vouched(&self, sealed: &Sealed, receipt: &Receipt) -> Result<(&'a Registrar, Proven), Check> {
+    fn vouched(&self, sealed: &Sealed, receipt: &Receipt) -> Result<(&'a Registrar, ProvenEntry), Check> {
         let kid = sealed.statement.kid();
         let known: Vec<_> = self.trust.registrars().iter().filter(|known| known.digest() == kid).collect();
         let proven = prove(sealed, receipt, self.trust);
@@ -194,7 +195,7 @@ impl<'a> RegistryView<'a> {
     }
 
     /// The snapshots that hold.
-    fn snapshots(&self) -> Vec<(&'a Registry, Proven)> {
+    fn snapshots(&self) -> Vec<(&'a Registry, ProvenEntry)> {
         let snapshots =
             self.file.registry.iter().filter_map(|(sealed, receipt)| match sealed.statement.payload() {
                 Payload::Registry(registry) => Some((registry, self.vouched(sealed, receipt).ok()?.1)),

@@ -1,11 +1,11 @@
 //! Everything about one candidate that does not depend on the file's bytes: whether the evidence itself holds.
 
 use super::inclusion::{self, Inclusion};
-use super::receipt::Proven;
 use super::signer::{self, SignerCheck};
 use super::{Check, Input, continuity, roots};
 use crate::evidence_file::EvidenceFile;
 use crate::ids::Sequence;
+use crate::receipt::ProvenEntry;
 use crate::report::{Finding, FindingName, ReasonCode, State};
 use crate::statement::Payload;
 
@@ -39,13 +39,13 @@ impl Validity {
         let inclusion = inclusion::check(file, trust);
         let signer = signer::check(file, trust, &inclusion, needed);
         let continuity = continuity::check(file, input.candidates, trust, signer.key.as_ref());
-        let roots = roots::check(inclusion.covering(needed), input.roots.as_ref(), trust);
+        let roots = roots::check(inclusion.covering(needed), input.roots);
         let sealing_delay = sealing_delay(file, &inclusion);
         Self { signer, inclusion, continuity, roots, sealing_delay, pre_capture: pre_capture(file), needed }
     }
 
     /// The receipt that the verdict rests on.
-    pub(crate) fn covering(&self) -> Option<&Proven> {
+    pub(crate) fn covering(&self) -> Option<&ProvenEntry> {
         self.inclusion.covering(self.needed)
     }
 
@@ -97,7 +97,7 @@ fn sealing_delay(file: &EvidenceFile, inclusion: &Inclusion) -> Check {
     }
     match inclusion.proven.values().next() {
         None => Check::NotChecked(ReasonCode::NotReached),
-        Some(proven) if proven.proven_time.is_none() => Check::NotChecked(ReasonCode::Unwitnessed),
+        Some(proven) if proven.proven_time().is_none() => Check::NotChecked(ReasonCode::Unwitnessed),
         Some(_) => Check::Proven(ReasonCode::Measured),
     }
 }

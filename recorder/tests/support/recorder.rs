@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use evidence::report::Report;
-use evidence::{ByteRange, Digest, EvidenceFile, Examination, PublicKey, Step, TrustFile};
+use evidence::{ByteRange, Digest, EvidenceFile, Examination, PublicKey, RootsInput, Step, TrustFile};
 use media::{Event, Purpose, Segmenter};
 
 use super::notary::Notary;
@@ -139,7 +139,7 @@ pub fn examine(bytes: &[u8], evidence: EvidenceFile, trust: &TrustFile) -> Repor
             Event::Header(_) => None,
         })
         .collect();
-    let mut examination = Examination::new(bytes.len() as u64, boundaries, vec![evidence], trust.clone());
+    let mut examination = Examination::new(bytes.len() as u64, boundaries, vec![evidence], trust.clone(), RootsInput::default());
     loop {
         match examination.next() {
             Step::Hash(ranges) => ranges.into_iter().for_each(|range| {
@@ -147,6 +147,7 @@ pub fn examine(bytes: &[u8], evidence: EvidenceFile, trust: &TrustFile) -> Repor
                 examination.hashed(range, Digest::of(&bytes[at(range.offset())..at(range.end())]));
             }),
             Step::Lookup(_) => unreachable!("evidence was supplied"),
+            Step::Roots(_) => unreachable!("nobody is asked"),
             Step::Done => return examination.report(),
         }
     }

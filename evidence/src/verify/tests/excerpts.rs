@@ -139,8 +139,13 @@ fn evidence_made_to_be_tried_at_many_places_costs_few_readings() {
     }
     let hostile = world.record(1, &chunks);
     let bytes = noise(9999, length);
-    let mut examination =
-        crate::Examination::new(length as u64, Vec::new(), vec![hostile.evidence], world.trust());
+    let mut examination = crate::Examination::new(
+        length as u64,
+        Vec::new(),
+        vec![hostile.evidence],
+        world.trust(),
+        crate::RootsInput::default(),
+    );
     let mut read = 0;
     loop {
         match examination.next() {
@@ -151,6 +156,7 @@ fn evidence_made_to_be_tried_at_many_places_costs_few_readings() {
                 }
             }
             crate::Step::Lookup(_) => panic!("evidence was supplied"),
+            crate::Step::Roots(_) => panic!("nobody is to be asked"),
             crate::Step::Done => break,
         }
     }

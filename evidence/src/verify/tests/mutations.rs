@@ -59,6 +59,7 @@ fn an_altered_file_never_passes_and_nothing_panics() {
             recording.ranges.clone(),
             vec![evidence.clone()],
             trust.clone(),
+            crate::RootsInput::default(),
         );
         let report = drive(examination, &file, &LookupAnswer::NoServer).report();
         let is_prefix = recording.bytes.starts_with(&file);

@@ -275,7 +275,7 @@ fn what_was_not_read_neither_matches_nor_differs() {
             trust: &world.trust(),
             observation,
             lookup: LookupOutcome::NotAsked,
-            roots: None,
+            roots: &[],
         })
     };
     let report = judge(&observation, &recording.evidence);

@@ -8,7 +8,8 @@ use super::world::{World, examine, examine_online, noise, video};
 use crate::commitment::Position;
 use crate::examination::LookupAnswer;
 use crate::report::{
-    ErrorCode, FindingName, MismatchKind, ReasonCode, Report, State, SubjectKind, Verdict, WitnessFacts,
+    AlarmKind, ErrorCode, FindingName, MismatchKind, ReasonCode, Report, RootSource, RootsAlarm, RootsFacts,
+    SignedRoot, State, SubjectKind, Verdict, WitnessFacts, WitnessStanding, WitnessState,
 };
 use crate::statement::{ClockSource, EndReason, Event, EventKind, Percent, Role, SelfCheck};
 use crate::trust::Window;
@@ -159,6 +160,15 @@ fn complete(mut report: Report) -> Report {
     let chain = report.chain.as_mut().unwrap();
     chain.proven_sealing_time = Some(UnixSeconds::new(1));
     chain.witnesses = vec![WitnessFacts { name: "w1".to_owned(), time: UnixSeconds::new(1) }];
+    let root = |source| SignedRoot { source, name: Some("w1".to_owned()), size: 1, note: "…".to_owned() };
+    report.roots = Some(RootsFacts {
+        witnesses: vec![WitnessStanding { name: "w1".to_owned(), state: WitnessState::Contradicts }],
+        alarm: Some(RootsAlarm {
+            kind: AlarmKind::Forked,
+            ours: root(RootSource::Anchor),
+            theirs: root(RootSource::Witness),
+        }),
+    });
     report
 }
 
@@ -221,6 +231,9 @@ fn the_words_of_the_schema_are_the_words_of_the_program() {
     same!("state", State);
     same!("reason-code", ReasonCode);
     same!("mismatch-kind", MismatchKind);
+    same!("alarm-kind", AlarmKind);
+    same!("root-source", RootSource);
+    same!("witness-state", WitnessState);
     let inline = |pointer: &str| schema.root.pointer(pointer).unwrap().clone();
     let json = |values: Vec<Value>| Value::from(values);
     macro_rules! same_inline {

@@ -441,6 +441,7 @@ pub(super) fn drive(mut examination: Examination, bytes: &[u8], served: &LookupA
                 }
             }
             Step::Lookup(_) => examination.looked_up(served.clone()),
+            Step::Roots(_) => panic!("nobody is to be asked"),
             Step::Done => return examination,
         }
     }
@@ -454,8 +455,13 @@ pub(super) fn examine(
     supplied: &[EvidenceFile],
     trust: &TrustFile,
 ) -> Report {
-    let examination =
-        Examination::new(bytes.len() as u64, boundaries.to_vec(), supplied.to_vec(), trust.clone());
+    let examination = Examination::new(
+        bytes.len() as u64,
+        boundaries.to_vec(),
+        supplied.to_vec(),
+        trust.clone(),
+        crate::RootsInput::default(),
+    );
     check_shape(drive(examination, bytes, &LookupAnswer::NoServer).report())
 }
 
@@ -466,7 +472,13 @@ pub(super) fn examine_online(
     served: &LookupAnswer,
     trust: &TrustFile,
 ) -> Report {
-    let examination = Examination::new(bytes.len() as u64, boundaries.to_vec(), Vec::new(), trust.clone());
+    let examination = Examination::new(
+        bytes.len() as u64,
+        boundaries.to_vec(),
+        Vec::new(),
+        trust.clone(),
+        crate::RootsInput::default(),
+    );
     check_shape(drive(examination, bytes, served).report())
 }
 
