@@ -96,7 +96,7 @@ impl Session {
         let evidence = read_supplied(supplied).await?;
         let finding = self.monitor(Phase::Finding);
         let boundaries = container::boundaries(reader, &finding).await.map_err(|error| code_of(&error))?;
-        let mut examination = Examination::new(reader.length(), boundaries, evidence, trust, RootsInput::default());
+        let mut examination = Examination::new(reader.length(), boundaries, evidence, trust, RootsInput { pins, online: true });
         // What is hashed before the evidence is known serves to find it.
         let mut phase = Phase::Finding;
         loop {
@@ -112,11 +112,6 @@ impl Session {
                     let answer = look_up(&self.scope, &request).await;
                     examination.looked_up(answer);
                     phase = Phase::Hashing;
-                }
-                Step::Roots(requests) => {
-                    for request in requests {
-                        examination.root_answered(&request, None);
-                    }
                 }
                 Step::Roots(requests) => {
                     self.monitor(Phase::Comparing).progress(0, 0);
