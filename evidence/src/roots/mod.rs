@@ -64,6 +64,8 @@ enum Phase {
     Published,
     /// Reading tiles.
     Tiles,
+    /// Asking the service once more, because a witness is ahead of it.
+    Again,
     Done,
 }
 
@@ -82,6 +84,7 @@ pub struct Comparison {
     wanted: Vec<RootsRequest>,
     phase: Phase,
     answered: bool,
+    asked_again: bool,
 }
 
 impl Comparison {
@@ -126,6 +129,7 @@ impl Comparison {
             wanted: Vec::new(),
             phase: Phase::Origin,
             answered: false,
+            asked_again: false,
         };
         if let Some(origin) = origin {
             all.settle_origin(origin);
@@ -164,7 +168,7 @@ impl Comparison {
                     self.phase = Phase::Published;
                     self.wanted = vec![RootsRequest::Published];
                 }
-                Phase::Published => self.enter_tiles(),
+                Phase::Published | Phase::Again => self.enter_tiles(),
                 Phase::Tiles => self.read_on(),
                 Phase::Done => return RootsStep::Done,
             }
@@ -243,12 +247,37 @@ impl Comparison {
             Some(tiles) => {
                 self.wanted = self.tiles.to_ask(tiles).into_iter().map(RootsRequest::Tile).collect();
             }
+            None if self.online
+                && !self.asked_again
+                && self.compared(|compared| compared.overtaking().is_some()) =>
+            {
+                self.asked_again = true;
+                self.phase = Phase::Again;
+                self.wanted = vec![RootsRequest::Published];
+            }
             None => self.phase = Phase::Done,
         }
     }
 
     /// What has come of it. Before [`RootsStep::Done`], what is known so far.
     pub fn outcome(&self) -> RootsOutcome {
+        self.compared(|compared| {
+            let alarm = compared.alarm();
+            RootsOutcome {
+                origin: self.origin.clone(),
+                asked: self.online,
+                answered: self.answered,
+                anchor: self.anchor.clone(),
+                anchor_witnessed: compared.anchor_witnessed(),
+                published: compared.published(),
+                witnesses: compared.witness_roots(),
+                pin: if alarm.is_none() { compared.pin() } else { None },
+                alarm,
+            }
+        })
+    }
+
+    fn compared<T>(&self, read: impl FnOnce(&Compared<'_>) -> T) -> T {
         let so_far;
         let connections = match &self.connections {
             Some(connections) => connections,
@@ -257,19 +286,7 @@ impl Comparison {
                 &so_far
             }
         };
-        let compared = Compared { roots: &self.roots, witnesses: &self.witnesses, connections };
-        let alarm = compared.alarm();
-        RootsOutcome {
-            origin: self.origin.clone(),
-            asked: self.online,
-            answered: self.answered,
-            anchor: self.anchor.clone(),
-            anchor_witnessed: compared.anchor_witnessed(),
-            published: compared.published(),
-            witnesses: compared.witness_roots(),
-            pin: if alarm.is_none() { compared.pin() } else { None },
-            alarm,
-        }
+        read(&Compared { roots: &self.roots, witnesses: &self.witnesses, connections })
     }
 }
 

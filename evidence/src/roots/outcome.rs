@@ -169,12 +169,34 @@ impl Compared<'_> {
         if let Some(ours) = pin.into_iter().chain(anchor).find(shrunk) {
             return Some(self.raise(AlarmKind::Shrunk, ours, published));
         }
-        let pin = pin.filter(|pin| self.roots[*pin].head.size > TreeSize::ZERO)?;
-        if self.roots[published].head.size < self.roots[pin].head.size {
-            return Some(self.raise(AlarmKind::Stale, pin, published));
+        if let Some(pin) = pin.filter(|pin| self.roots[*pin].head.size > TreeSize::ZERO) {
+            if self.roots[published].head.size < self.roots[pin].head.size {
+                return Some(self.raise(AlarmKind::Stale, pin, published));
+            }
+            if !self.connections.are_connected(pin, published) {
+                return Some(self.raise(AlarmKind::Unconnected, pin, published));
+            }
         }
-        let connected = self.connections.are_connected(pin, published);
-        (!connected).then(|| self.raise(AlarmKind::Unconnected, pin, published))
+        let witness = self.overtaking()?;
+        Some(self.raise(AlarmKind::Unconnected, published, witness))
+    }
+
+    /// The larger root of a witness that the published one could not be connected with, although its quorum has cosigned no
+    /// earlier: so it is not just older.
+    pub(super) fn overtaking(&self) -> Option<usize> {
+        let published = self.place_of(RootSource::Published)?;
+        // The empty tree is part of every tree; and where a fork is proven, nothing is open.
+        if self.roots[published].head.size == TreeSize::ZERO || !self.connections.forks().is_empty() {
+            return None;
+        }
+        let quorum = self.roots[published].satisfied.as_ref().and_then(|satisfied| satisfied.earliest)?;
+        (0..self.roots.len()).find(|at| {
+            let root = &self.roots[*at];
+            root.source == RootSource::Witness
+                && root.head.size > self.roots[published].head.size
+                && root.cosigned.is_some_and(|cosigned| cosigned <= quorum)
+                && !self.connections.are_connected(published, *at)
+        })
     }
 
     /// Whether `theirs` is smaller than `ours` and was cosigned later, under whatever policy either is read.
