@@ -47,10 +47,22 @@ pub fn sync_folder(folder: &Path) -> Result<(), FileError> {
 /// # Errors
 /// When the system refuses.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    let temporary = beside(path);
-    write_whole(&temporary, bytes, mode)?;
-    fs::rename(&temporary, path).map_err(FileError::on("rename a finished copy to", path))?;
+    finish(&beside(path), path, bytes, mode)
+}
+
+fn finish(temporary: &Path, path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    write_whole(temporary, bytes, mode)?;
+    fs::rename(temporary, path).map_err(FileError::on("rename a finished copy to", path))?;
     sync_folder(parent(path))
+}
+
+/// Like [`replace`], for a file that several processes may replace at the same time.
+///
+/// # Errors
+/// When the system refuses.
+pub fn replace_shared(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let temporary = with_suffix(path, &format!(".{}.partial", std::process::id()));
+    finish(&temporary, path, bytes, mode)
 }
 
 /// Creates `path` with `bytes`; fails with `AlreadyExists` rather than touch a file that is there.

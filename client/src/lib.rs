@@ -3,21 +3,25 @@
 //!
 //! | concern | modules |
 //! | --- | --- |
-//! | asking | [`Client`], [`ServerUrl`] |
-//! | remembering | [`PinStore`], [`durable`] |
+//! | asking | [`Client`], [`ServerUrl`], [`RootsClient`] |
+//! | remembering | [`PinStore`], [`save_alarm`], [`durable`] |
 //! | saying | [`sentences`] |
 //!
 //! Rules live here so that no program can forget them: plain HTTP only to loopback, no answer is read further than the
 //! caller's bound, a file is replaced whole or not at all, and a pin never by a run that has not seen it. What a body means is the
 //! caller's business.
 
+mod alarms;
 pub mod durable;
 mod http;
 mod pins;
+mod roots;
 mod sentence;
 mod server_url;
 
+pub use alarms::{AlarmError, SavedAlarm, save_alarm, saved_alarms};
 pub use http::{Answer, Client, ClientError, Problem};
 pub use pins::{Kept, PinError, PinStore};
+pub use roots::RootsClient;
 pub use sentence::sentences;
 pub use server_url::{ServerUrl, ServerUrlError};

@@ -10,7 +10,11 @@ Exit codes: 0 consistent or excerpt; 1 inconsistent; 2 evidence-invalid; 3 not-d
 With several files, the most serious of them in the order 1, 2, 4, 3, 0.
 
 Without --evidence and --server, FILE.evidence is used if it lies beside FILE. The file itself never leaves this machine;
-with --server, digests that reveal nothing about it are looked up.";
+with --server, digests that reveal nothing about it are looked up. With both, the evidence is the one given, and the server
+and the witnesses that the trust file names are asked for their chain roots.
+
+The largest chain root seen is remembered in a file for each chain, and a later run demands that the chain continues it. If it does
+not, an alarm is shown before everything else, and the two signed notes that prove it are saved.";
 
 /// Verifies recordings and deposited files against the notary chain.
 #[derive(Debug, Parser)]
@@ -32,6 +36,15 @@ pub struct Cli {
     /// the one that the operator publishes.
     #[arg(long)]
     pub pin: bool,
+    /// Where chain roots are remembered; by default jianzhen/pins in the user's state folder (XDG_STATE_HOME).
+    #[arg(long, value_name = "DIR", env = "JIANZHEN_PINS")]
+    pub pins: Option<PathBuf>,
+    /// Neither use nor change what is remembered of chain roots.
+    #[arg(long)]
+    pub no_pins: bool,
+    /// Where the signed notes behind an alarm are saved; by default beside the remembered chain roots.
+    #[arg(long, value_name = "DIR")]
+    pub save_roots: Option<PathBuf>,
     /// Print the report as JSON, one object a line and file.
     #[arg(long)]
     pub json: bool,

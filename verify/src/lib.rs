@@ -9,6 +9,7 @@ pub mod container;
 pub mod exit;
 pub mod hashing;
 pub mod opened;
+pub mod pins;
 pub mod print;
 pub mod run;
 pub mod text;

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use clap::error::ErrorKind;
+use client::PinStore;
 use jianzhen_verify::cli::{Cli, Lang};
-use jianzhen_verify::run::{Surroundings, evidence_beside, verify};
+use jianzhen_verify::run::{Surroundings, Verified, evidence_beside, verify};
 use jianzhen_verify::text::Text;
-use jianzhen_verify::{ask, exit, print, trust};
+use jianzhen_verify::{ask, exit, pins, print, trust};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -38,26 +39,52 @@ fn run(cli: &Cli) -> anyhow::Result<u8> {
     }
     let pinned = trust::pinned_path(|name| std::env::var_os(name));
     let surroundings = Surroundings {
+        pins: pin_store(cli, &text),
+        save_roots: cli.save_roots.clone(),
         trust: trust::choose(cli.trust.as_deref(), pinned.as_deref()),
         evidence: cli.evidence.clone(),
         server: cli.server.clone(),
     };
     let mut verdicts = Vec::new();
     for path in &cli.files {
-        let report = verify(path, &surroundings);
+        let Verified { report, alarms, troubles } = verify(path, &surroundings);
+        for trouble in troubles {
+            say(&client::sentences(&trouble));
+        }
+        let alarms: String = alarms.iter().map(|raised| print::alarm(raised, &text)).collect();
         let said = if cli.json {
+            // Somebody may be watching the machine that reads the report.
+            let _ = std::io::stderr().write_all(alarms.as_bytes());
             format!("{}\n", serde_json::to_string(&report)?)
         } else {
             let server = cli.server.as_ref().map(|server| server.as_str());
             let beside =
                 evidence_beside(path, &surroundings).map(|beside| print::evidence_beside(&beside, &text));
-            beside.unwrap_or_default() + &print::report(&path.display().to_string(), &report, server, &text)
+            let report = print::report(&path.display().to_string(), &report, server, &text);
+            alarms + &beside.unwrap_or_default() + &report
         };
         // A reader that has seen enough (`| head`) changes no verdict.
         let _ = std::io::stdout().write_all(said.as_bytes());
         verdicts.push(report.verdict);
     }
     Ok(exit::most_serious(verdicts))
+}
+
+/// Where chain roots are remembered, unless nothing is to be.
+fn pin_store(cli: &Cli, text: &Text) -> Option<PinStore> {
+    if cli.no_pins {
+        return None;
+    }
+    let folder = cli.pins.clone().or_else(|| pins::default_folder(|name| std::env::var_os(name)));
+    if folder.is_none() && !cli.files.is_empty() {
+        say(text.get("label", "no-pins"));
+    }
+    folder.map(PinStore::new)
+}
+
+/// A sentence that is no part of a report. Nobody may be reading.
+fn say(sentence: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", print::printable(sentence));
 }
 
 /// Pins the trust file that was given, else the one that the server hands out.

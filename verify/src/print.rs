@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use evidence::report::{FindingName, Mismatch, State, Subject, SubjectKind};
+use evidence::report::{FindingName, Mismatch, RootsAlarm, SignedRoot, State, Subject, SubjectKind};
 use evidence::{Report, UnixMillis, Verdict};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
+use crate::run::Raised;
 use crate::text::Text;
 
 /// Mismatches shown; the JSON report has more.
@@ -30,6 +31,36 @@ pub fn report(name: &str, report: &Report, server: Option<&str>, text: &Text) ->
 pub fn evidence_beside(path: &Path, text: &Text) -> String {
     let path = printable(&path.display().to_string());
     text.fill("label", "evidence-beside", &[("path", &path)]) + "\n"
+}
+
+/// An alarm about the chain, to be shown before everything else.
+#[must_use]
+pub fn alarm(raised: &Raised, text: &Text) -> String {
+    let RootsAlarm { kind, ours, theirs } = &raised.alarm;
+    let mut lines = vec![
+        text.get("alarm", kind.as_str()).to_owned(),
+        text.get("alarm-meaning", kind.as_str()).to_owned(),
+        signed_root(ours, text),
+        signed_root(theirs, text),
+    ];
+    let path = |path: &Path| printable(&path.display().to_string());
+    let not_saved = |reason: &str| text.fill("label", "alarm-not-saved", &[("reason", reason)]);
+    lines.push(match &raised.saved {
+        Some(Ok(saved)) => {
+            let values = [("ours", &*path(&saved.ours)), ("theirs", &*path(&saved.theirs))];
+            text.fill("label", "alarm-saved", &values)
+        }
+        Some(Err(error)) => not_saved(&printable(&client::sentences(error))),
+        None => not_saved(text.get("label", "alarm-where")),
+    });
+    let lines: String = lines.into_iter().map(|line| format!("!!! {line}\n")).collect();
+    lines + "\n"
+}
+
+fn signed_root(root: &SignedRoot, text: &Text) -> String {
+    let name = printable(root.name.as_deref().unwrap_or_default());
+    let source = text.fill("source", root.source.as_str(), &[("name", &name)]);
+    text.fill("label", "alarm-root", &[("size", &root.size.to_string()), ("source", &source)])
 }
 
 fn write(
@@ -63,6 +94,7 @@ fn write(
     write_mismatches(out, report, text)?;
     if report.verdict != Verdict::NotCompleted && report.verdict != Verdict::NotDeposited {
         write_findings(out, report, text)?;
+        write_witnesses(out, report, text)?;
         write_chain(out, report, text)?;
         write_limits(out, text)?;
     }
@@ -169,6 +201,20 @@ fn write_findings(out: &mut String, report: &Report, text: &Text) -> std::fmt::R
         writeln!(out, "    {}", text.fill("label", "finding", &values))?;
     }
     Ok(())
+}
+
+fn write_witnesses(out: &mut String, report: &Report, text: &Text) -> std::fmt::Result {
+    let asked = report.roots.iter().flat_map(|roots| &roots.witnesses);
+    let said: Vec<String> = asked
+        .map(|witness| {
+            let state = text.get("witness-state", witness.state.as_str());
+            text.fill("label", "witness", &[("name", &printable(&witness.name)), ("state", state)])
+        })
+        .collect();
+    if said.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "  {}: {}", text.get("label", "witnesses"), said.join(text.get("label", "and")))
 }
 
 fn write_chain(out: &mut String, report: &Report, text: &Text) -> std::fmt::Result {

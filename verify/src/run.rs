@@ -83,12 +83,10 @@ pub fn verify(path: &Path, surroundings: &Surroundings) -> Verified {
         Ok((file, examination))
     };
     let (report, pin) = match begin() {
-        Ok((file, mut examination)) => {
-            match examine(&file, &mut examination, surroundings.server.as_ref()) {
-                Ok(()) => (examination.report(), examination.pin()),
-                Err(code) => (examination.failed(code), None),
-            }
-        }
+        Ok((file, mut examination)) => match examine(&file, &mut examination, surroundings.server.as_ref()) {
+            Ok(()) => (examination.report(), examination.pin()),
+            Err(code) => (examination.failed(code), None),
+        },
         Err(code) => {
             let facts = FileFacts { length, sha256: None };
             (Report::not_completed(facts, code, TrustFacts::default()), None)
@@ -159,9 +157,8 @@ fn examine(
             }
             Step::Lookup(request) => examination.looked_up(ask::look_up(server, &request)),
             Step::Roots(requests) => {
-                let (client, deadline) = asking.get_or_insert_with(|| {
-                    (RootsClient::new(server.cloned()).ok(), RootsClient::deadline())
-                });
+                let (client, deadline) = asking
+                    .get_or_insert_with(|| (RootsClient::new(server.cloned()).ok(), RootsClient::deadline()));
                 let answers = match client {
                     Some(client) => client.ask(&requests, *deadline),
                     None => vec![None; requests.len()],

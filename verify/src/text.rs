@@ -49,7 +49,9 @@ impl Text {
 #[cfg(test)]
 mod tests {
     use evidence::Verdict;
-    use evidence::report::{ErrorCode, FindingName, MismatchKind, ReasonCode, State};
+    use evidence::report::{
+        AlarmKind, ErrorCode, FindingName, MismatchKind, ReasonCode, RootSource, State, WitnessState,
+    };
 
     use super::*;
 
@@ -70,6 +72,10 @@ mod tests {
             ReasonCode::ALL.iter().for_each(|word| has("reason", word.as_str()));
             ErrorCode::ALL.iter().for_each(|word| has("error", word.as_str()));
             MismatchKind::ALL.iter().for_each(|word| has("mismatch", word.as_str()));
+            AlarmKind::ALL.iter().for_each(|word| has("alarm", word.as_str()));
+            AlarmKind::ALL.iter().for_each(|word| has("alarm-meaning", word.as_str()));
+            RootSource::ALL.iter().for_each(|word| has("source", word.as_str()));
+            WitnessState::ALL.iter().for_each(|word| has("witness-state", word.as_str()));
         }
     }
 

@@ -59,6 +59,7 @@ impl Case {
         Command::new(env!("CARGO_BIN_EXE_jianzhen-verify"))
             .args(args)
             .env("XDG_CONFIG_HOME", self.path("config"))
+            .env("XDG_STATE_HOME", self.path("state"))
             .env("LC_ALL", "C")
             .output()
             .unwrap()
