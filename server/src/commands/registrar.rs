@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use client::{Client, ClientError, ServerUrl};
-use evidence::{DeviceKey, MAX_OUTCOMES_LEN, Outcome, Payload, Statement, Submission, TrustFile};
+use evidence::{
+    DeviceKey, MAX_OUTCOMES_LEN, Outcome, Payload, ReceiptVerifier, Statement, Submission, TrustFile,
+};
 use jiff::Timestamp;
 
 use crate::clock::{Clock as _, SystemClock};
@@ -96,12 +98,9 @@ fn report(statement: &Statement, outcome: &Outcome, trust: &TrustFile) -> anyhow
         Outcome::Refused { code, detail } => bail!("The service refused the statement ({code}): {detail}"),
         Outcome::Pending => bail!("The statement is not published yet; run the command again later."),
     };
-    let leaf = evidence::Entry::sealing(statement, *sealed_at).leaf_hash();
-    let proof = receipt.proof().context("The service's receipt cannot be read")?;
-    let verified = trust.logs().iter().find_map(|logs| proof.verify(&leaf, &logs.policy).ok());
-    let Some(verified) = verified.filter(|verified| verified.index() == *index) else {
-        bail!("The service's receipt does not verify against trust.json; do not rely on this service.");
-    };
+    let verified = ReceiptVerifier::new(trust.clone())
+        .verify(statement, *index, *sealed_at, receipt.as_bytes())
+        .context("The service's receipt does not verify against trust.json; do not rely on this service")?;
     let seconds = i64::try_from(sealed_at.get()).unwrap_or(i64::MAX);
     let time = Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string());
     println!("kind             {}", statement.kind());
