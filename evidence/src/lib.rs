@@ -4,6 +4,7 @@
 //! needed (`docs/decisions/0012-no-time-of-verification.md`). Formats are defined in
 //! `docs/spec/statement.md`, `evidence-file.md`, `trust.md`; the verdict in `verdict.md`.
 
+mod archive;
 mod cbor;
 mod commitment;
 mod entry;
@@ -24,6 +25,7 @@ mod time;
 mod trust;
 mod verify;
 
+pub use archive::{CoveringRoot, MAX_ARCHIVE_LEN, archive_path, covering_root};
 pub use cbor::{CborError, CborProblem};
 pub use commitment::{DisclosedField, DisclosedValue, Disclosure, DisclosureError, Position};
 pub use entry::{Entry, EntryError, EntryKind};

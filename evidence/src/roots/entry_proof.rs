@@ -110,7 +110,7 @@ impl EntryProof {
         let answer = answer.filter(|bytes| bytes.len() <= request.max_len());
         match (request, answer) {
             (RootsRequest::Index(_), None) => self.fail(EntryProofError::NotFound),
-            (RootsRequest::Index(_), Some(text)) => match parse_index(&text) {
+            (RootsRequest::Index(_), Some(text)) => match RootsRequest::index_in(&text) {
                 Some(index) => self.found_index(index),
                 None => self.fail(EntryProofError::NoIndex),
             },
@@ -174,10 +174,4 @@ impl EntryProof {
 fn bundle_of(index: LeafIndex, size: TreeSize) -> Option<BundleId> {
     let number = index.get() / u64::from(tlog::tile::TILE_WIDTH);
     BundleId::in_tree(number, size).filter(|_| index.get() < size.get())
-}
-
-/// A decimal, and at most a newline.
-fn parse_index(text: &[u8]) -> Option<LeafIndex> {
-    let text = std::str::from_utf8(text).ok()?;
-    text.strip_suffix('\n').unwrap_or(text).parse().ok()
 }

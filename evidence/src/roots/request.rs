@@ -1,7 +1,7 @@
 //! What a comparison, or a proof for one entry, wants to know, and where that is to be had.
 
 use tlog::note::MAX_NOTE_LEN;
-use tlog::{BundleId, TileId};
+use tlog::{BundleId, LeafIndex, TileId};
 
 use crate::entry::Entry;
 use crate::ids::Digest;
@@ -63,6 +63,12 @@ impl RootsRequest {
             Self::Bundle(id) => usize::from(id.width()) * (2 + Entry::LEN),
             Self::Index(_) => MAX_INDEX_LEN,
         }
+    }
+
+    /// The answer to [`RootsRequest::Index`]: a decimal, and at most a newline.
+    pub fn index_in(answer: &[u8]) -> Option<LeafIndex> {
+        let text = std::str::from_utf8(answer).ok()?;
+        text.strip_suffix('\n').unwrap_or(text).parse().ok()
     }
 
     /// The media type that the answer should have. C2SP asks for it of logs, and leaves it open for witnesses.

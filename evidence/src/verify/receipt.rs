@@ -23,6 +23,16 @@ pub(crate) fn prove(sealed: &Sealed, receipt: &Receipt, trust: &TrustFile) -> Re
     receipt::prove(&sealed.entry(), sealed.index, receipt.as_bytes(), trust).map_err(|error| fault_of(&error))
 }
 
+impl ReceiptError {
+    /// The reason that a report would give for it.
+    pub fn reason(&self) -> ReasonCode {
+        match fault_of(self) {
+            Fault::UnknownLog => ReasonCode::UnknownLog,
+            Fault::Inclusion(reason) | Fault::Checkpoint(reason) => reason,
+        }
+    }
+}
+
 fn fault_of(error: &ReceiptError) -> Fault {
     match error {
         ReceiptError::UnknownLog { .. } => Fault::UnknownLog,

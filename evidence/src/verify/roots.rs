@@ -1,21 +1,39 @@
 //! `roots`: is the chain shown here the one that is shown elsewhere? What was compared is in [`crate::roots`].
 
+use tlog::{TreeHead, VerifiedCheckpoint};
+
 use super::Check;
 use crate::receipt::ProvenEntry;
-use crate::report::{AlarmKind, ReasonCode, RootsFacts};
+use crate::report::{AlarmKind, ReasonCode, RootsFacts, State};
 use crate::roots::RootsOutcome;
 
 /// What the comparisons of roots say about `ours`, the receipt that the verdict rests on.
 pub(crate) fn check(ours: Option<&ProvenEntry>, seen: &[RootsOutcome]) -> Check {
     let Some(ours) = ours else { return Check::NotChecked(ReasonCode::NotReached) };
     let seen = of_origin(seen, ours.checkpoint().origin());
+    decide(ours.checkpoint().head(), ours.proven_time().is_some(), seen)
+}
+
+impl RootsOutcome {
+    /// State and reason of the finding `roots` for what rests on `ours`, of which a quorum proves a time or none does.
+    pub fn finding(&self, ours: &VerifiedCheckpoint, proves_time: bool) -> (State, ReasonCode) {
+        let seen = (self.origin.as_deref() == Some(ours.origin())).then_some(self);
+        match decide(ours.head(), proves_time, seen) {
+            Check::Proven(reason) => (State::Proven, reason),
+            Check::Failed(reason) => (State::Failed, reason),
+            Check::NotChecked(reason) => (State::NotChecked, reason),
+        }
+    }
+}
+
+fn decide(ours: TreeHead, proves_time: bool, seen: Option<&RootsOutcome>) -> Check {
     let alarm = seen.and_then(|seen| seen.alarm.as_ref()).map(|alarm| alarm.kind);
     match alarm {
         Some(AlarmKind::Forked) => return Check::Failed(ReasonCode::ChainForked),
         Some(AlarmKind::Shrunk) => return Check::Failed(ReasonCode::ChainShrunk),
         _ => {}
     }
-    if ours.proven_time().is_none() {
+    if !proves_time {
         return Check::NotChecked(ReasonCode::Unwitnessed);
     }
     let Some(seen) = seen.filter(|seen| seen.answered) else {
@@ -26,8 +44,8 @@ pub(crate) fn check(ours: Option<&ProvenEntry>, seen: &[RootsOutcome]) -> Check 
         Some(AlarmKind::Unconnected) => return Check::NotChecked(ReasonCode::ChainUnconnected),
         _ => {}
     }
-    let anchor = seen.anchor.as_ref().map(tlog::VerifiedCheckpoint::head);
-    if seen.anchor_witnessed && anchor == Some(ours.checkpoint().head()) {
+    let anchor = seen.anchor.as_ref().map(VerifiedCheckpoint::head);
+    if seen.anchor_witnessed && anchor == Some(ours) {
         Check::Proven(ReasonCode::RootsAgree)
     } else {
         Check::NotChecked(ReasonCode::NoWitness)
