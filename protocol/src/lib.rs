@@ -1,7 +1,7 @@
 //! Messages between the page and the verifier worker.
 //!
 //! Both directions are serde values that cross by structured clone ([`to_js`], [`from_js`]); files cross as they
-//! are, so no byte of them is copied. The conversation, one file at a time:
+//! are, so no byte of them is copied. The conversation, one piece of work at a time:
 //!
 //! ```text
 //! worker                         page
@@ -9,14 +9,19 @@
 //!   ── Prepared { … } ──────────▶       at any time after it: the worker can do without the network from now on
 //!   ◀──────── Verify { … } ──────       only if `build` is the page's own [`BUILD_ID`]
 //!   ── Progress { … } ──────────▶       any number
-//!   ◀─────────────── Cancel ─────       perhaps; without a running verification it means nothing
+//!   ◀─────────────── Cancel ─────       perhaps; without running work it means nothing
 //!   ── Finished { … } ──────────▶       exactly one for each Verify
 //! ```
+//!
+//! The other kinds of work go the same way: `Look` is answered by `Looked`, `Check` by `Checked`, `Describe` by
+//! `Described`, one each, without progress.
 //!
 //! A worker that dies says `Crashed` if it still can, and raises an `error` event otherwise.
 //!
 //! Byte counts are `u64` here and JavaScript numbers on the way. No file is longer than 2^53 − 1 bytes
 //! (`docs/spec/statement.md`, "Limits"), so they are exact; a greater one is an error, never rounded.
+
+pub mod chain;
 
 pub use evidence::{Digest, EVIDENCE_MAGIC, MAX_EVIDENCE_LEN, MAX_TRUST_LEN, report};
 
@@ -29,6 +34,8 @@ pub mod statement {
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
+
+use chain::{Checked, Guard, Look, Pin, ToCheck};
 
 /// Identifies the sources that page and worker were built from. A page refuses a worker with another id: the
 /// worker's file name is the same in every build, so a cache may answer with an old one.
@@ -54,8 +61,31 @@ pub enum Command {
         /// that starts after the network has gone cannot, and all files of one page should be judged by one). With
         /// none the worker loads the operator's.
         trust: Option<String>,
+        /// The chain roots that this browser remembers, a signed note each.
+        pins: Vec<String>,
     },
-    /// Stop the running verification.
+    /// Look at the chain itself: compare its published root with those that the witnesses and this browser know.
+    Look {
+        /// As in `Verify`.
+        trust: Option<String>,
+        /// As in `Verify`.
+        pins: Vec<String>,
+    },
+    /// Check one entry of the chain, or a receipt for one.
+    Check {
+        /// What is to be checked.
+        what: ToCheck,
+        /// As in `Verify`.
+        trust: Option<String>,
+        /// As in `Verify`.
+        pins: Vec<String>,
+    },
+    /// Say who guards the chains of a trust file.
+    Describe {
+        /// As in `Verify`.
+        trust: Option<String>,
+    },
+    /// Stop the running work.
     Cancel,
 }
 
@@ -81,7 +111,15 @@ pub enum Event {
         report: Box<report::Report>,
         /// The same report as JSON, as the command line prints it.
         json: String,
+        /// The chain root to remember from now on.
+        pin: Option<Pin>,
     },
+    /// The look at the chain is over.
+    Looked(Box<Look>),
+    /// The check of an entry is over.
+    Checked(Box<Checked>),
+    /// Who guards the chains of the trust file, policy by policy; the code where there is no such file.
+    Described(Result<Vec<Guard>, report::ErrorCode>),
     /// The worker met a bug and is about to stop.
     Crashed {
         /// For the developer's console.
@@ -99,6 +137,8 @@ pub enum Phase {
     Hashing,
     /// Comparing them with the evidence, checking signatures and proofs.
     Verifying,
+    /// Comparing the chain root with those that the witnesses and this browser know.
+    Comparing,
 }
 
 /// How far a verification is.

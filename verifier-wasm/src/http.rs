@@ -1,4 +1,5 @@
-//! The two requests a worker makes, both to the page's own server, both bounded in time and size.
+//! The requests a worker makes: to the page's own server, and to the witnesses that the trust file names. All are bounded
+//! in time and size, carry no credentials and follow no redirect.
 
 use js_sys::{Function, Uint8Array};
 use wasm_bindgen::closure::Closure;
@@ -9,8 +10,16 @@ use web_sys::{
     RequestCredentials, RequestInit, RequestRedirect, Response,
 };
 
-/// A judge in a court's network waits this long for the evidence at most; 64 MiB over 10 Mbit/s take a minute.
-const TIMEOUT_MS: i32 = 90_000;
+/// How long an answer may take. `i32` is what browsers' timers take.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Patience(i32);
+
+impl Patience {
+    /// A judge in a court's network waits this long for the evidence at most; 64 MiB over 10 Mbit/s take a minute.
+    pub const LONG: Self = Self(90_000);
+    /// For what is small, and what a verdict can do without (`docs/spec/roots.md`, “Limits”).
+    pub const SHORT: Self = Self(10_000);
+}
 
 /// Why there is no answer to use.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -31,23 +40,29 @@ pub enum FetchError {
 
 /// What to ask.
 pub struct Ask<'a> {
-    /// Path on the page's own origin.
-    pub path: &'a str,
+    /// A path on the page's own origin, or an absolute address.
+    pub address: &'a str,
     /// Bytes to post; `None` is a GET.
     pub body: Option<&'a [u8]>,
     /// Media type of request (if it has a body) and answer.
     pub media_type: &'a str,
+    /// Whether an answer of another type will do: what others serve, whose specification leaves it open.
+    pub may_be_any_type: bool,
     /// Longest answer that is read.
     pub max_length: usize,
+    /// How long it may take, until its last byte.
+    pub patience: Patience,
+    /// Whether an answer from the browser's cache will do, as for what never changes.
+    pub may_be_cached: bool,
 }
 
-/// Asks the page's own server and returns the whole answer.
+/// Asks and returns the whole answer.
 ///
 /// # Errors
 ///
 /// See [`FetchError`].
 pub async fn fetch(scope: &DedicatedWorkerGlobalScope, ask: &Ask<'_>) -> Result<Vec<u8>, FetchError> {
-    let deadline = Deadline::new(scope)?;
+    let deadline = Deadline::new(scope, ask.patience)?;
     let request = request(ask, &deadline).map_err(|_| FetchError::Unreachable)?;
     let response: Response = JsFuture::from(scope.fetch_with_request(&request))
         .await
@@ -58,7 +73,7 @@ pub async fn fetch(scope: &DedicatedWorkerGlobalScope, ask: &Ask<'_>) -> Result<
     }
     let content_type = response.headers().get("content-type").ok().flatten().unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case(ask.media_type) {
+    if !ask.may_be_any_type && !essence.eq_ignore_ascii_case(ask.media_type) {
         return Err(FetchError::ContentType(essence.chars().take(80).collect()));
     }
     read_body(&response, ask.max_length).await
@@ -68,7 +83,7 @@ fn request(ask: &Ask<'_>, deadline: &Deadline) -> Result<Request, JsValue> {
     let headers = Headers::new()?;
     headers.set("accept", ask.media_type)?;
     let init = RequestInit::new();
-    init.set_cache(RequestCache::NoStore);
+    init.set_cache(if ask.may_be_cached { RequestCache::Default } else { RequestCache::NoStore });
     init.set_credentials(RequestCredentials::Omit);
     init.set_redirect(RequestRedirect::Error);
     init.set_signal(Some(&deadline.controller.signal()));
@@ -78,7 +93,7 @@ fn request(ask: &Ask<'_>, deadline: &Deadline) -> Result<Request, JsValue> {
         init.set_body(&Uint8Array::from(body));
     }
     init.set_headers(&headers);
-    Request::new_with_str_and_init(ask.path, &init)
+    Request::new_with_str_and_init(ask.address, &init)
 }
 
 async fn read_body(response: &Response, max_length: usize) -> Result<Vec<u8>, FetchError> {
@@ -108,7 +123,7 @@ async fn read_body(response: &Response, max_length: usize) -> Result<Vec<u8>, Fe
     }
 }
 
-/// Aborts a request after [`TIMEOUT_MS`]. `AbortSignal.timeout` would do, but is younger than the browsers that
+/// Aborts a request when patience ends. `AbortSignal.timeout` would do, but is younger than the browsers that
 /// courts use.
 struct Deadline {
     scope: DedicatedWorkerGlobalScope,
@@ -118,14 +133,14 @@ struct Deadline {
 }
 
 impl Deadline {
-    fn new(scope: &DedicatedWorkerGlobalScope) -> Result<Self, FetchError> {
+    fn new(scope: &DedicatedWorkerGlobalScope, patience: Patience) -> Result<Self, FetchError> {
         let controller = AbortController::new().map_err(|_| FetchError::Unreachable)?;
         let aborting = controller.clone();
         let abort = Closure::<dyn FnMut()>::new(move || aborting.abort());
         let timer = scope
             .set_timeout_with_callback_and_timeout_and_arguments_0(
                 abort.as_ref().unchecked_ref::<Function>(),
-                TIMEOUT_MS,
+                patience.0,
             )
             .map_err(|_| FetchError::Unreachable)?;
         Ok(Self { scope: scope.clone(), controller, timer, _abort: abort })

@@ -1,21 +1,27 @@
 //! The verifier's worker: reads the dropped file piece by piece, hashes it, asks for evidence, and lets
-//! `evidence` decide. It has no verification rules of its own; it never sends a byte of the file anywhere.
+//! `evidence` decide. It also looks at the chain itself. It has no verification rules of its own; it never sends a byte of
+//! a file anywhere.
 //!
 //! | module | owns |
 //! | --- | --- |
 //! | [`blob`] | reading pieces of a file, and telling *unreadable* from *changed* |
 //! | [`container`] | the file's own fragment boundaries |
 //! | [`sweep`], [`hashing`] | many digests in one pass, reading ahead, constant memory |
-//! | [`http`], [`lookup`], [`trust`] | the only two requests |
+//! | [`http`], [`lookup`], [`trust`], [`roots`] | all requests |
 //! | [`session`] | one verification |
+//! | [`look`], [`check`], [`guard`] | the chain itself: its root, one entry, who guards it |
 //! | [`outbox`] | events to the page |
 
 pub mod blob;
+pub mod check;
 pub mod container;
+pub mod guard;
 pub mod hashing;
 pub mod http;
+pub mod look;
 pub mod lookup;
 pub mod outbox;
+pub mod roots;
 pub mod session;
 pub mod sweep;
 pub mod trust;
@@ -23,12 +29,17 @@ pub mod trust;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use protocol::chain::Pin;
+use protocol::report::Report;
 use protocol::{BUILD_ID, Command, Event};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
+use crate::check::check;
+use crate::guard::guards;
+use crate::look::look;
 use crate::outbox::Outbox;
 use crate::session::{CancelFlag, Session};
 use crate::trust::TrustLoader;
@@ -51,10 +62,15 @@ pub fn serve() {
         let (scope, outbox, trust) = (scope.clone(), outbox.clone(), trust.clone());
         Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
             match protocol::from_js::<Command>(message.data()) {
-                Ok(Command::Verify { file, evidence, trust: given }) => {
+                Ok(Command::Cancel) => {
+                    if let Some(flag) = running.borrow().as_ref() {
+                        flag.cancel();
+                    }
+                }
+                Ok(command) => {
                     let cancelled = CancelFlag::default();
                     if running.borrow_mut().replace(cancelled.clone()).is_some() {
-                        panic!("a worker verifies one file at a time");
+                        panic!("a worker does one piece of work at a time");
                     }
                     let session = Session {
                         scope: scope.clone(),
@@ -64,15 +80,12 @@ pub fn serve() {
                     };
                     let running = running.clone();
                     spawn_local(async move {
-                        let report = session.verify(&file, &evidence, given.as_deref()).await;
+                        let event = answer(&session, command).await;
                         running.borrow_mut().take();
-                        session.outbox.post(&finished(report));
+                        if let Some(event) = event {
+                            session.outbox.post(&event);
+                        }
                     });
-                }
-                Ok(Command::Cancel) => {
-                    if let Some(flag) = running.borrow().as_ref() {
-                        flag.cancel();
-                    }
                 }
                 Err(error) => panic!("the page sent what is no command: {error}"),
             }
@@ -92,9 +105,39 @@ pub fn serve() {
     });
 }
 
-fn finished(report: protocol::report::Report) -> Event {
+/// Does what the page asks for; none only for what is over without an answer.
+async fn answer(session: &Session, command: Command) -> Option<Event> {
+    match command {
+        Command::Verify { file, evidence, trust, pins } => {
+            let (report, pin) = session.verify(&file, &evidence, trust.as_deref(), bytes(pins)).await;
+            Some(finished(report, pin))
+        }
+        Command::Look { trust, pins } => {
+            let trust = session.trust.load(trust.as_deref()).await;
+            let look = look(&session.scope, trust, bytes(pins), &session.cancelled).await.ok()?;
+            Some(Event::Looked(Box::new(look)))
+        }
+        Command::Check { what, trust, pins } => {
+            let trust = session.trust.load(trust.as_deref()).await;
+            let checked = check(&session.scope, &what, trust, bytes(pins), &session.cancelled).await.ok()?;
+            Some(Event::Checked(Box::new(checked)))
+        }
+        Command::Describe { trust } => {
+            let trust = session.trust.load(trust.as_deref()).await;
+            Some(Event::Described(trust.map(|trust| guards(&trust))))
+        }
+        // Heard by the listener, whatever is under way.
+        Command::Cancel => None,
+    }
+}
+
+fn bytes(pins: Vec<String>) -> Vec<Vec<u8>> {
+    pins.into_iter().map(String::into_bytes).collect()
+}
+
+fn finished(report: Report, pin: Option<Pin>) -> Event {
     match serde_json::to_string(&report) {
-        Ok(json) => Event::Finished { report: Box::new(report), json },
+        Ok(json) => Event::Finished { report: Box::new(report), json, pin },
         Err(error) => panic!("a report could not be written as JSON: {error}"),
     }
 }

@@ -3,7 +3,7 @@
 use evidence::{LookupAnswer, LookupRequest, LookupResponse, MAX_LOOKUP_RESPONSE_LEN};
 use web_sys::DedicatedWorkerGlobalScope;
 
-use crate::http::{Ask, FetchError, fetch};
+use crate::http::{Ask, FetchError, Patience, fetch};
 
 const PATH: &str = "/api/v1/evidence/lookup";
 
@@ -12,10 +12,13 @@ const PATH: &str = "/api/v1/evidence/lookup";
 pub async fn look_up(scope: &DedicatedWorkerGlobalScope, request: &LookupRequest) -> LookupAnswer {
     let body = request.encode();
     let ask = Ask {
-        path: PATH,
+        address: PATH,
         body: Some(&body),
         media_type: "application/cbor",
+        may_be_any_type: false,
         max_length: MAX_LOOKUP_RESPONSE_LEN,
+        patience: Patience::LONG,
+        may_be_cached: false,
     };
     match fetch(scope, &ask).await {
         Ok(answer) => LookupResponse::parse(&answer)

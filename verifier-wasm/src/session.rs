@@ -6,6 +6,7 @@ use std::rc::Rc;
 use evidence::report::{ErrorCode, FileFacts, Report, TrustFacts};
 use evidence::{EvidenceFile, EvidenceFileError, Examination, MAX_EVIDENCE_LEN, RootsInput, Step};
 use js_sys::Array;
+use protocol::chain::Pin;
 use protocol::{Phase, Progress};
 use wasm_bindgen::JsCast as _;
 use web_sys::{Blob, DedicatedWorkerGlobalScope, File};
@@ -96,7 +97,8 @@ impl Session {
         let evidence = read_supplied(supplied).await?;
         let finding = self.monitor(Phase::Finding);
         let boundaries = container::boundaries(reader, &finding).await.map_err(|error| code_of(&error))?;
-        let mut examination = Examination::new(reader.length(), boundaries, evidence, trust, RootsInput { pins, online: true });
+        let mut examination =
+            Examination::new(reader.length(), boundaries, evidence, trust, RootsInput { pins, online: true });
         // What is hashed before the evidence is known serves to find it.
         let mut phase = Phase::Finding;
         loop {

@@ -7,7 +7,7 @@ use evidence::report::ErrorCode;
 use evidence::{MAX_TRUST_LEN, TrustFile};
 use web_sys::DedicatedWorkerGlobalScope;
 
-use crate::http::{Ask, FetchError, fetch};
+use crate::http::{Ask, FetchError, Patience, fetch};
 
 const PATH: &str = "/trust.json";
 
@@ -38,7 +38,15 @@ impl TrustLoader {
         if let Some(trust) = self.loaded.borrow().clone() {
             return Ok(trust);
         }
-        let ask = Ask { path: PATH, body: None, media_type: "application/json", max_length: MAX_TRUST_LEN };
+        let ask = Ask {
+            address: PATH,
+            body: None,
+            media_type: "application/json",
+            may_be_any_type: false,
+            max_length: MAX_TRUST_LEN,
+            patience: Patience::LONG,
+            may_be_cached: false,
+        };
         let bytes = fetch(&self.scope, &ask).await.map_err(|error| match error {
             FetchError::Unreachable | FetchError::Status(_) => ErrorCode::TrustUnavailable,
             FetchError::TooLong(_) | FetchError::ContentType(_) => ErrorCode::TrustUnreadable,

@@ -7,11 +7,16 @@
 use std::cell::Cell;
 
 use evidence::report::{ErrorCode, FileFacts, Report, TrustFacts};
-use evidence::{ByteRange, Digest};
+use evidence::{ByteRange, Digest, TrustFile};
 use js_sys::{Array, Uint8Array};
+use protocol::chain::{
+    CheckResult, Checked, EntryFacts, Look, OperatorsWord, Pin, Root, Rule, ToCheck, Verified, WitnessAnswer,
+};
+use protocol::report::{AlarmKind, ReasonCode, RootSource, RootsAlarm, SignedRoot, State, WitnessState};
 use protocol::{Command, Event, Phase, Progress};
 use verifier_wasm::blob::{BlobReader, ReadError};
 use verifier_wasm::container::boundaries;
+use verifier_wasm::guard::guards;
 use verifier_wasm::hashing::{HashingError, Monitor, hash_ranges};
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -196,6 +201,106 @@ async fn what_is_no_video_has_no_boundaries_and_is_no_error() {
     }
 }
 
+/// Two periods: without witnesses first, later with a group within a group. The keys are those of testdata, which anybody can make.
+fn trust_file() -> TrustFile {
+    TrustFile::parse(include_bytes!("trust.json")).unwrap()
+}
+
+fn alarm() -> RootsAlarm {
+    let root = |source, name: Option<&str>, size| SignedRoot {
+        source,
+        name: name.map(str::to_owned),
+        size,
+        note: "log.example/x\n7\n…\n\n— log.example/x …\n".to_owned(),
+    };
+    RootsAlarm {
+        kind: AlarmKind::Forked,
+        ours: root(RootSource::Pin, None, 9),
+        theirs: root(RootSource::Witness, Some("w1"), 9),
+    }
+}
+
+fn verified() -> Verified {
+    Verified {
+        published: Some(Root {
+            origin: "log.example/x".to_owned(),
+            size: (1 << 53) - 1,
+            root: "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned(),
+            cosigned: Some(1_790_000_000),
+        }),
+        witnesses: vec![WitnessAnswer {
+            name: "w1".to_owned(),
+            state: WitnessState::NoAnswer,
+            size: None,
+            cosigned: None,
+        }],
+        alarm: Some(alarm()),
+        guards: guards(&trust_file()),
+    }
+}
+
+fn checked() -> Checked {
+    Checked {
+        result: CheckResult::Proven,
+        reason: None,
+        entry: Some(EntryFacts {
+            origin: "log.example/x".to_owned(),
+            index: 41,
+            is_registry: true,
+            sealed_at: 1_790_000_000,
+            statement: Digest::of(b"x"),
+            size: 42,
+            root: String::new(),
+            witnesses: vec![("w1".to_owned(), 1_790_000_001)],
+            proven: Some(1_790_000_001),
+        }),
+        roots: Some((State::Proven, ReasonCode::RootsAgree)),
+        agreeing: vec!["w1".to_owned()],
+        alarm: None,
+        pin: None,
+    }
+}
+
+/// What a later service might say: more than this page knows, and less.
+fn word() -> OperatorsWord {
+    serde_json::from_str(
+        r#"{"origin": "log.example/x", "size": 3, "root": "AA==", "future": [1, {"a": null}], "age": 5,
+            "witnesses": [{"name": "w1", "vkey": "w1+1+A", "state": "dreaming", "cosigned": null, "lag": 2}],
+            "growth": [{"time": 1, "size": 2}, {"time": 3, "size": 3}]}"#,
+    )
+    .unwrap()
+}
+
+#[wasm_bindgen_test]
+fn who_guards_a_chain_is_told_as_the_trust_file_says() {
+    let guards = guards(&trust_file());
+    let [first, second] = guards.as_slice() else { panic!("{guards:?}") };
+    assert_eq!(first.quorum, None);
+    assert_eq!((first.from, first.until), (None, Some(1_767_225_600)));
+    let names: Vec<&str> = second.witnesses.iter().map(|witness| witness.name.as_str()).collect();
+    assert_eq!(names, ["w1", "w2", "w3"]);
+    assert_eq!(second.witnesses[0].url.as_deref(), Some("https://w1.example"));
+    let witness = |name: &str| Rule::Witness(name.to_owned());
+    let pair = Rule::Group { threshold: 1, members: vec![witness("w2"), witness("w3")] };
+    assert_eq!(second.quorum, Some(Rule::Group { threshold: 2, members: vec![witness("w1"), pair] }));
+    assert!(second.logs[0].starts_with("log.example/x+"), "{:?}", second.logs);
+}
+
+#[wasm_bindgen_test]
+fn checks_survive_the_crossing() {
+    for what in [
+        ToCheck::Receipt("c2sp.org/tlog-proof@v1\n".to_owned()),
+        ToCheck::Index(7),
+        ToCheck::Statement(Digest::of(b"x")),
+    ] {
+        let command = Command::Check { what: what.clone(), trust: None, pins: Vec::new() };
+        match protocol::from_js(protocol::to_js(&command).unwrap()).unwrap() {
+            Command::Check { what: crossed, .. } => assert_eq!(crossed, what),
+            other => panic!("{other:?} came out"),
+        }
+    }
+}
+
 #[wasm_bindgen_test]
 fn messages_survive_the_crossing() {
     let facts = FileFacts { length: (1 << 53) - 1, sha256: Some(Digest::of(b"x")) };
@@ -205,7 +310,20 @@ fn messages_survive_the_crossing() {
         Event::Ready { build: protocol::BUILD_ID.to_owned() },
         Event::Prepared { trust: "{\"version\":1}".to_owned() },
         Event::Progress(Progress { phase: Phase::Hashing, done: 6 * GIB, total: 7 * GIB }),
-        Event::Finished { json: serde_json::to_string(&report).unwrap(), report: Box::new(report) },
+        Event::Finished {
+            json: serde_json::to_string(&report).unwrap(),
+            report: Box::new(report),
+            pin: Some(Pin { origin: "notary.example/chain".to_owned(), note: "链根\n".to_owned() }),
+        },
+        Event::Looked(Box::new(Look { verified: Ok(verified()), operator: Some(word()), pin: None })),
+        Event::Looked(Box::new(Look {
+            verified: Err(ErrorCode::TrustUnavailable),
+            operator: None,
+            pin: None,
+        })),
+        Event::Checked(Box::new(checked())),
+        Event::Described(Ok(verified().guards)),
+        Event::Described(Err(ErrorCode::TrustUnreadable)),
     ];
     for event in events {
         let crossed: Event = protocol::from_js(protocol::to_js(&event).unwrap()).unwrap();
@@ -222,14 +340,18 @@ fn numbers_that_javascript_cannot_hold_are_refused_not_rounded() {
 #[wasm_bindgen_test]
 fn files_cross_without_being_copied() {
     let file = File::new_with_blob_sequence(&Array::of1(&blob(b"abc")), "执法录像.mp4").unwrap();
-    let command =
-        Command::Verify { file: file.clone(), evidence: Array::of1(&file), trust: Some("{}".to_owned()) };
+    let command = Command::Verify {
+        file: file.clone(),
+        evidence: Array::of1(&file),
+        trust: Some("{}".to_owned()),
+        pins: vec!["note".to_owned()],
+    };
     match protocol::from_js(protocol::to_js(&command).unwrap()).unwrap() {
-        Command::Verify { file: crossed, evidence, trust } => {
-            assert_eq!(trust.as_deref(), Some("{}"));
+        Command::Verify { file: crossed, evidence, trust, pins } => {
+            assert_eq!((trust.as_deref(), pins), (Some("{}"), vec!["note".to_owned()]));
             assert!(js_sys::Object::is(&file, &crossed) && js_sys::Object::is(&file, &evidence.get(0)));
         }
-        Command::Cancel => panic!("another command came out"),
+        _ => panic!("another command came out"),
     }
     assert!(protocol::from_js::<Command>("verify everything".into()).is_err());
 }

@@ -20,6 +20,8 @@ pub(crate) enum Stage {
     Hashing,
     /// Checking signatures and proofs.
     Verifying,
+    /// Comparing the chain root with other sources.
+    Comparing,
     /// Over.
     Done,
 }
@@ -32,6 +34,7 @@ impl Stage {
             Self::Finding => "finding",
             Self::Hashing => "hashing",
             Self::Verifying => "verifying",
+            Self::Comparing => "comparing",
             Self::Done => "done",
         }
     }
@@ -43,6 +46,7 @@ impl From<protocol::Phase> for Stage {
             protocol::Phase::Finding => Self::Finding,
             protocol::Phase::Hashing => Self::Hashing,
             protocol::Phase::Verifying => Self::Verifying,
+            protocol::Phase::Comparing => Self::Comparing,
         }
     }
 }

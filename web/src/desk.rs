@@ -1,19 +1,21 @@
-//! The cases on the page and what can be done with them.
+//! The cases on the page and what can be done with them. All work goes through here, by the trust file in use.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use leptos::prelude::*;
+use protocol::chain::Guard;
 use protocol::report::{ErrorCode, FileFacts, Report, TrustFacts};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
 
+use crate::alarm::Alarm;
 use crate::case::{Case, Outcome, Stage};
 use crate::intake::{Handover, Sorted};
 use crate::meter::Meter;
 use crate::pairing;
-use crate::pool::{Job, JobEvent, Pool};
+use crate::pool::{Job, JobEvent, JobId, Pool, Task};
 use crate::trust::TrustText;
 
 /// More at once is a slip of the hand, and would fill the page.
@@ -32,6 +34,10 @@ pub(crate) struct Desk {
     pub(crate) operators_trust: RwSignal<Option<Arc<TrustText>>>,
     /// The trust file that the user put in its place; verifications that begin from now on use it.
     pub(crate) chosen_trust: RwSignal<Option<Arc<TrustText>>>,
+    /// Who guards the chains of the trust file in use, once somebody has asked.
+    pub(crate) guards: RwSignal<Option<Arc<Vec<Guard>>>>,
+    /// Chain roots that do not fit together, whoever noticed it.
+    pub(crate) alarm: Alarm,
     pool: StoredValue<Pool, LocalStorage>,
     next: StoredValue<u32>,
 }
@@ -46,6 +52,8 @@ impl Desk {
             waiting_evidence: RwSignal::new_local(Vec::new()),
             operators_trust,
             chosen_trust: RwSignal::new(None),
+            guards: RwSignal::new(None),
+            alarm: Alarm::none(),
             pool: StoredValue::new_local(Pool::new(processors(), Rc::new(prepared))),
             next: StoredValue::new(0),
         }
@@ -151,7 +159,7 @@ impl Desk {
     /// Shows what cannot even be begun.
     fn refuse(self, name: String, code: ErrorCode) {
         let case = self.add(name, None, Vec::new());
-        conclude(case, not_completed(0, code), None, None);
+        self.conclude(case, not_completed(0, code), None, None);
     }
 
     fn start(self, case: Case) {
@@ -181,24 +189,52 @@ impl Desk {
                     case.reading.set(Some(reading));
                 }
                 JobEvent::Finished { report, json } => {
-                    conclude(case, *report, Some(json), own_trust.clone());
+                    self.conclude(case, *report, Some(json), own_trust.clone());
                 }
                 JobEvent::Failed(code) => {
-                    conclude(
-                        case,
-                        not_completed(case.length.unwrap_or_default(), code),
-                        None,
-                        own_trust.clone(),
-                    );
+                    let report = not_completed(case.length.unwrap_or_default(), code);
+                    self.conclude(case, report, None, own_trust.clone());
                 }
+                JobEvent::Looked(_) | JobEvent::Checked(_) | JobEvent::Described(_) => {}
             }
         };
         let evidence = case.evidence.get_value();
-        let trust = chosen.map(|chosen| chosen.text.clone());
-        let job = Job { file, evidence, trust, listener: Rc::new(listener) };
-        let job = self.pool.with_value(|pool| pool.submit(job));
+        let job = self.submit(Task::Verify { file, evidence }, Rc::new(listener));
         *this_job.borrow_mut() = Some(job);
         case.job.set_value(Some(job));
+    }
+
+    /// Finds out who guards the chains of the trust file in use.
+    pub(crate) fn ask_for_guards(self) {
+        let asked_for = self.chosen_trust.get_untracked();
+        let listener = move |event: JobEvent| {
+            let is_current = self.chosen_trust.with_untracked(|now| *now == asked_for);
+            if let (JobEvent::Described(guards), true) = (event, is_current) {
+                self.guards.set(guards.ok().map(Arc::new));
+            }
+        };
+        self.submit(Task::Describe, Rc::new(listener));
+    }
+
+    /// Has a task done by the trust file in use.
+    pub(crate) fn submit(self, task: Task, listener: Rc<dyn Fn(JobEvent)>) -> JobId {
+        let trust =
+            self.chosen_trust.with_untracked(|chosen| chosen.as_ref().map(|chosen| chosen.text.clone()));
+        self.pool.with_value(|pool| pool.submit(Job { task, trust, listener }))
+    }
+
+    fn conclude(self, case: Case, report: Report, json: Option<String>, own_trust: Option<String>) {
+        // Without a worker there is nobody else to write the report: the browser does.
+        let json = json.unwrap_or_else(|| {
+            let value = protocol::to_js(&report).ok();
+            let text = value.and_then(|value| js_sys::JSON::stringify(&value).ok());
+            text.map(String::from).unwrap_or_default()
+        });
+        self.alarm.heard_in(&report);
+        case.reading.set(None);
+        case.job.set_value(None);
+        case.outcome.set(Some(Arc::new(Outcome { report, json, own_trust, at: now_wall() })));
+        case.stage.set(Stage::Done);
     }
 }
 
@@ -209,19 +245,6 @@ fn not_completed(length: u64, code: ErrorCode) -> Report {
         code,
         TrustFacts { digest: None, operator: None },
     )
-}
-
-fn conclude(case: Case, report: Report, json: Option<String>, own_trust: Option<String>) {
-    // Without a worker there is nobody else to write the report: the browser does.
-    let json = json.unwrap_or_else(|| {
-        let value = protocol::to_js(&report).ok();
-        let text = value.and_then(|value| js_sys::JSON::stringify(&value).ok());
-        text.map(String::from).unwrap_or_default()
-    });
-    case.reading.set(None);
-    case.job.set_value(None);
-    case.outcome.set(Some(Arc::new(Outcome { report, json, own_trust, at: now_wall() })));
-    case.stage.set(Stage::Done);
 }
 
 fn borrowed(names: &[String]) -> Vec<&str> {
@@ -239,7 +262,8 @@ fn now_monotonic() -> f64 {
     window().performance().map_or(0.0, |performance| performance.now())
 }
 
+/// Milliseconds since 1970, by the machine's clock.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole milliseconds since 1970")]
-fn now_wall() -> u64 {
+pub(crate) fn now_wall() -> u64 {
     js_sys::Date::now() as u64
 }

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::i18n::{Locale, t_string, use_i18n};
+use crate::route::{Place, Route};
 
 /// Where the choice is kept in this browser.
 const STORAGE_KEY: &str = "jianzhen.language";
@@ -39,6 +40,7 @@ fn remembered() -> Option<Locale> {
 /// Applies the remembered choice, and keeps `lang` and the title of the document true.
 pub(crate) fn keep_document_language() {
     let i18n = use_i18n();
+    let route = expect_context::<Route>();
     Effect::new(move |_| {
         if let Some(locale) = remembered() {
             i18n.set_locale(locale);
@@ -50,7 +52,11 @@ pub(crate) fn keep_document_language() {
             // Fails only for names that are no attribute names.
             drop(root.set_attribute("lang", tag(i18n.get_locale())));
         }
-        document.set_title(&format!("{} · {}", t_string!(i18n, app.name), t_string!(i18n, app.service)));
+        let place = match route.get() {
+            Place::Home => t_string!(i18n, app.service),
+            Place::Chain => t_string!(i18n, chain.service),
+        };
+        document.set_title(&format!("{} · {place}", t_string!(i18n, app.name)));
     });
 }
 

@@ -8,12 +8,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use leptos::prelude::set_timeout;
+use protocol::chain::{Checked, Guard, Look, Pin, ToCheck};
 use protocol::report::{ErrorCode, Report};
 use protocol::{BUILD_ID, Command, Event, Progress, WORKER_PROGRAM};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::closure::Closure;
 use web_sys::{File, MessageEvent, Worker, WorkerOptions, WorkerType};
 
+use crate::pins::Pins;
 use schedule::{Action, Schedule, WorkerId};
 
 pub(crate) use schedule::JobId;
@@ -32,23 +34,44 @@ pub(crate) enum JobEvent {
         /// The report as the command line prints it.
         json: String,
     },
-    /// It is over without a report.
+    /// The look at the chain is over.
+    Looked(Box<Look>),
+    /// The check of an entry is over.
+    Checked(Box<Checked>),
+    /// Who guards the chains of the trust file; the code where there is none.
+    Described(Result<Vec<Guard>, ErrorCode>),
+    /// It is over without a result.
     Failed(ErrorCode),
 }
 
-/// A file to verify.
+/// What there is to do.
+pub(crate) enum Task {
+    /// Verify a file.
+    Verify {
+        /// The file.
+        file: File,
+        /// Evidence files that were supplied with it.
+        evidence: Vec<File>,
+    },
+    /// Look at the chain.
+    Look,
+    /// Check an entry of the chain.
+    Check(ToCheck),
+    /// Say who guards the chains of the trust file.
+    Describe,
+}
+
+/// A task, and what belongs to it.
 pub(crate) struct Job {
-    /// The file.
-    pub(crate) file: File,
-    /// Evidence files that were supplied with it.
-    pub(crate) evidence: Vec<File>,
+    /// What there is to do.
+    pub(crate) task: Task,
     /// The trust file to judge by, if it is not the operator's.
     pub(crate) trust: Option<String>,
     /// Who wants to know.
     pub(crate) listener: Rc<dyn Fn(JobEvent)>,
 }
 
-/// Verifies files in workers.
+/// Has work done by workers.
 #[derive(Clone)]
 pub(crate) struct Pool {
     inner: Rc<RefCell<Inner>>,
@@ -60,6 +83,8 @@ struct Inner {
     schedule: Schedule,
     workers: BTreeMap<WorkerId, Running>,
     jobs: BTreeMap<JobId, Job>,
+    /// The pins that went with each job that a worker does.
+    passed: BTreeMap<JobId, Pins>,
     next_job: u32,
     /// The operator's trust file, as the first worker loaded it; every later one judges by the same.
     trust: Option<String>,
@@ -81,6 +106,7 @@ impl Pool {
             schedule: Schedule::new(limit),
             workers: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            passed: BTreeMap::new(),
             next_job: 0,
             trust: None,
         }));
@@ -90,7 +116,7 @@ impl Pool {
         pool
     }
 
-    /// Verifies a file as soon as a worker is free.
+    /// Has a job done as soon as a worker is free.
     pub(crate) fn submit(&self, job: Job) -> JobId {
         let (id, actions) = {
             let mut inner = self.inner.borrow_mut();
@@ -204,19 +230,36 @@ impl Pool {
                     listener(JobEvent::Progress(progress));
                 }
             }
-            Ok(Event::Finished { report, json }) => {
-                let (job, actions) = self.inner.borrow_mut().schedule.finished(worker);
-                if let Some(job) = job {
-                    self.conclude(job, JobEvent::Finished { report, json });
-                }
-                self.perform(actions);
+            Ok(Event::Finished { report, json, pin }) => {
+                self.finished(worker, pin.as_ref(), JobEvent::Finished { report, json });
             }
+            Ok(Event::Looked(look)) => {
+                let pin = look.pin.clone();
+                self.finished(worker, pin.as_ref(), JobEvent::Looked(look));
+            }
+            Ok(Event::Checked(checked)) => {
+                let pin = checked.pin.clone();
+                self.finished(worker, pin.as_ref(), JobEvent::Checked(checked));
+            }
+            Ok(Event::Described(guards)) => self.finished(worker, None, JobEvent::Described(guards)),
             Ok(Event::Ready { build }) => {
                 self.lost(worker, &format!("the worker is of build {build}, the page of build {BUILD_ID}"));
             }
             Ok(Event::Crashed { message }) => self.lost(worker, &message),
             Err(error) => self.lost(worker, &error.to_string()),
         }
+    }
+
+    fn finished(&self, worker: WorkerId, pin: Option<&Pin>, event: JobEvent) {
+        let (job, actions) = self.inner.borrow_mut().schedule.finished(worker);
+        if let Some(job) = job {
+            let passed = self.inner.borrow_mut().passed.remove(&job);
+            if let Some((passed, pin)) = passed.zip(pin) {
+                passed.keep(pin);
+            }
+            self.conclude(job, event);
+        }
+        self.perform(actions);
     }
 
     fn lost(&self, worker: WorkerId, why: &str) {
@@ -230,14 +273,16 @@ impl Pool {
     }
 
     fn assign(&self, worker: WorkerId, job: JobId) {
+        // Not earlier: what was submitted before it may have stored new ones meanwhile.
+        let passed = Pins::read();
         let command = {
             let inner = self.inner.borrow();
-            inner.jobs.get(&job).map(|job| Command::Verify {
-                file: job.file.clone(),
-                evidence: job.evidence.iter().collect(),
-                trust: job.trust.clone().or_else(|| inner.trust.clone()),
+            inner.jobs.get(&job).map(|job| {
+                let trust = job.trust.clone().or_else(|| inner.trust.clone());
+                command(&job.task, trust, passed.notes())
             })
         };
+        self.inner.borrow_mut().passed.insert(job, passed);
         if let Some(command) = command {
             self.send(worker, &command);
         }
@@ -259,9 +304,21 @@ impl Pool {
 
     /// Tells a job's owner how it ended, once.
     fn conclude(&self, job: JobId, event: JobEvent) {
+        self.inner.borrow_mut().passed.remove(&job);
         let ended = self.inner.borrow_mut().jobs.remove(&job);
         if let Some(ended) = ended {
             (ended.listener)(event);
         }
+    }
+}
+
+fn command(task: &Task, trust: Option<String>, pins: Vec<String>) -> Command {
+    match task {
+        Task::Verify { file, evidence } => {
+            Command::Verify { file: file.clone(), evidence: evidence.iter().collect(), trust, pins }
+        }
+        Task::Look => Command::Look { trust, pins },
+        Task::Check(what) => Command::Check { what: what.clone(), trust, pins },
+        Task::Describe => Command::Describe { trust },
     }
 }

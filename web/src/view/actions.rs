@@ -2,12 +2,13 @@
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
-use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlElement, Url};
+use web_sys::HtmlElement;
 
 use crate::case::Case;
 use crate::desk::Desk;
 use crate::i18n::{t, t_string, use_i18n};
 use crate::intake::Handover;
+use crate::save::save;
 use crate::view::card::case_element;
 use crate::view::file_button::FileButton;
 use crate::words::fill;
@@ -74,24 +75,7 @@ fn focus(selector: &str) {
 
 /// Lets the browser save the report, under the name of the file.
 fn save_report(case: Case) {
-    let Some(outcome) = case.outcome.get_untracked() else {
-        return;
-    };
-    let saved = (|| {
-        let options = BlobPropertyBag::new();
-        options.set_type("application/json");
-        let parts = js_sys::Array::of1(&outcome.json.as_str().into());
-        let blob = Blob::new_with_str_sequence_and_options(&parts, &options)?;
-        let address = Url::create_object_url_with_blob(&blob)?;
-        let link: HtmlAnchorElement = document().create_element("a")?.unchecked_into();
-        link.set_href(&address);
-        link.set_download(&format!("{}.report.json", case.name()));
-        link.click();
-        // The browser reads the blob after the click has returned.
-        set_timeout(move || drop(Url::revoke_object_url(&address)), std::time::Duration::from_secs(60));
-        Ok::<(), wasm_bindgen::JsValue>(())
-    })();
-    if let Err(error) = saved {
-        leptos::logging::error!("the report could not be saved: {error:?}");
+    if let Some(outcome) = case.outcome.get_untracked() {
+        save(&format!("{}.report.json", case.name()), "application/json", &outcome.json);
     }
 }

@@ -6,6 +6,7 @@ use web_sys::DragEvent;
 use crate::desk::Desk;
 use crate::i18n::{t, t_string, use_i18n};
 use crate::intake;
+use crate::route::{Place, Route};
 use crate::view::file_button::FileButton;
 use crate::words::fill;
 
@@ -53,10 +54,13 @@ pub(crate) fn DropZone() -> impl IntoView {
 
 /// Takes drops anywhere on the page: a file that misses the zone would otherwise replace the page.
 fn keep_drops_from_navigating(desk: Desk) {
+    let route = expect_context::<Route>();
     let over = window_event_listener(leptos::ev::dragover, |event: DragEvent| event.prevent_default());
     let dropped = window_event_listener(leptos::ev::drop, move |event: DragEvent| {
         event.prevent_default();
-        desk.take(intake::from_drop(event.data_transfer()));
+        if route.is(Place::Home) {
+            desk.take(intake::from_drop(event.data_transfer()));
+        }
     });
     on_cleanup(move || {
         over.remove();

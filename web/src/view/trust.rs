@@ -10,6 +10,7 @@ use crate::i18n::{t, t_string, use_i18n};
 use crate::intake::Handover;
 use crate::trust;
 use crate::view::file_button::FileButton;
+use crate::view::guard::Guards;
 
 /// The trust file in use, with its digest, and the buttons that change it.
 #[component]
@@ -41,8 +42,18 @@ pub(crate) fn TrustPanel() -> impl IntoView {
         let used = desk.chosen_trust.get().or_else(|| desk.operators_trust.get());
         used.map_or_else(|| t_string!(i18n, trust.none).to_owned(), |used| used.digest().to_string())
     };
+    // Only for who looks, and anew when another file is put in place.
+    let is_open = RwSignal::new(false);
+    Effect::new(move |_| {
+        desk.chosen_trust.track();
+        desk.operators_trust.track();
+        if is_open.get() {
+            desk.ask_for_guards();
+        }
+    });
+    let guards = move || desk.guards.get().map(|guards| guards.as_ref().clone()).unwrap_or_default();
     view! {
-        <details class="trust">
+        <details class="trust" on:toggle=move |_| is_open.set(true)>
             <summary>{t!(i18n, trust.title)}</summary>
             <div class="inside">
                 <p>{t!(i18n, trust.purpose)}</p>
@@ -51,6 +62,8 @@ pub(crate) fn TrustPanel() -> impl IntoView {
                     <dd data-trust-name="">{name}</dd>
                     <dt>{t!(i18n, facts.trust)}</dt>
                     <dd class="digest" data-trust-digest="">{digest}</dd>
+                    <dt>{t!(i18n, guard.title)}</dt>
+                    <dd data-guards="">{move || view! { <Guards guards=guards() /> }}</dd>
                 </dl>
                 <div class="buttons">
                     <FileButton

@@ -8,6 +8,7 @@ use protocol::report::{FindingName, ReasonCode, State, Verdict};
 
 use crate::case::Outcome;
 use crate::i18n::{t, t_string, use_i18n};
+use crate::view::alarm::VerdictAlarm;
 use crate::view::facts;
 use crate::view::findings::Findings;
 use crate::view::mismatches::Mismatches;
@@ -19,7 +20,9 @@ use crate::words::{self, fill};
 #[component]
 pub(crate) fn VerdictPanel(outcome: Arc<Outcome>) -> impl IntoView {
     let verdict = outcome.report.verdict;
+    let alarm = outcome.report.roots.as_ref().and_then(|roots| roots.alarm.clone()).map(Arc::new);
     view! {
+        {alarm.map(|alarm| view! { <VerdictAlarm alarm /> })}
         <Headline outcome=outcome.clone() />
         {(!outcome.report.mismatches.is_empty()).then(|| view! { <Mismatches outcome=outcome.clone() /> })}
         <KeyFacts outcome=outcome.clone() />

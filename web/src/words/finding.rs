@@ -2,7 +2,7 @@
 
 use protocol::report::{FindingName, ReasonCode, State};
 
-use super::Words;
+use super::{Words, fill};
 use crate::i18n::t_string;
 
 /// What a check is called.
@@ -84,13 +84,25 @@ pub(crate) fn reason(i18n: Words, reason: ReasonCode) -> &'static str {
         PolicyNotValidThen => policy_not_valid_then,
         LogClosed => log_closed,
         ChainForked => chain_forked,
+        ChainShrunk => chain_shrunk,
+        ChainStale => chain_stale,
+        ChainUnconnected => chain_unconnected,
         RootsAgree => roots_agree,
         Offline => offline,
         Unwitnessed => unwitnessed,
-        RootsUnavailable => roots_unavailable,
+        NoWitness => no_witness,
         Measured => measured,
         Reported => reported,
         NotReported => not_reported,
         NotApplicable => not_applicable,
     })
+}
+
+/// The same, naming the witnesses whose roots agree.
+pub(crate) fn why(i18n: Words, code: ReasonCode, agreeing: &[String]) -> String {
+    if code == ReasonCode::RootsAgree && !agreeing.is_empty() {
+        let names = agreeing.join(t_string!(i18n, guard.separator));
+        return fill(t_string!(i18n, finding.agree_with), &[("names", &names)]);
+    }
+    reason(i18n, code).to_owned()
 }

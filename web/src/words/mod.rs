@@ -1,8 +1,11 @@
 //! The words for what the report says: one sentence for each verdict, finding, reason and error.
 
+pub(crate) mod alarm;
+pub(crate) mod chain;
 pub(crate) mod device;
 pub(crate) mod error;
 pub(crate) mod finding;
+pub(crate) mod guard;
 pub(crate) mod verdict;
 
 use std::fmt::Display;
@@ -23,6 +26,7 @@ pub(crate) fn stage(i18n: Words, stage: Stage) -> &'static str {
         Stage::Waiting => t_string!(i18n, phase.waiting),
         Stage::Finding => t_string!(i18n, phase.finding),
         Stage::Hashing => t_string!(i18n, phase.hashing),
+        Stage::Comparing => t_string!(i18n, phase.comparing),
         Stage::Verifying | Stage::Done => t_string!(i18n, phase.verifying),
     }
 }
