@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask setup | build | demo | test | check | fuzz | ci`.
+//! The project's commands: `cargo xtask setup | build | demo | test | check | fuzz | chaos | bench | ci`.
 //!
 //! A command does all the set-up it needs and nothing else; what is there already is found in milliseconds.
 //! Everything a command starts is in a process group of its own and is gone when the command is gone
@@ -10,6 +10,7 @@ mod check;
 mod ci;
 mod demo;
 mod fuzz;
+mod harness;
 mod process;
 mod report;
 mod setup;
@@ -40,12 +41,17 @@ enum Command {
     Build,
     /// Start a complete stack on loopback, record the bundled sample into it, and print what to try.
     Demo(demo::Options),
-    /// Run every test: native, test vectors, WebAssembly in a browser, end to end.
+    /// Run every test: native, test vectors, WebAssembly in a browser, end to end, a short chaos.
     Test(test::Options),
     /// Format, clippy (native and wasm), documentation, dependencies.
     Check,
     /// Fuzz every parser, on the stable toolchain.
     Fuzz(fuzz::Options),
+    /// Kill servers and witnesses, fill disks and cut cables under load; check that nothing is lost or forked.
+    Chaos(harness::Chaos),
+    /// Measure, and write the figures into docs/benchmarks.md.
+    #[command(subcommand)]
+    Bench(harness::Bench),
     /// What continuous integration runs: `check`, then `test`.
     Ci,
     /// Trunk's post-build hook; see Trunk.toml.
@@ -90,6 +96,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Test(options) => test::run(&workspace, &runner, &options),
         Command::Check => check::run(&workspace, &runner),
         Command::Fuzz(options) => fuzz::run(&workspace, &runner, &options),
+        Command::Chaos(options) => harness::chaos(&workspace, &runner, &options),
+        Command::Bench(what) => harness::bench(&workspace, &runner, &what),
         Command::Ci => ci::run(&workspace, &runner),
         Command::TrunkHook { .. } => Ok(()), // invariant: handled above
     }

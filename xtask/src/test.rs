@@ -8,13 +8,14 @@ use clap::{Args, ValueEnum};
 
 use crate::build;
 use crate::check::BROWSER_CRATES;
+use crate::harness;
 use crate::process::{Interrupted, Runner};
 use crate::report::Sections;
 use crate::setup::{self, Needs, Toolbox, WASM_TARGET};
 use crate::workspace::Workspace;
 
-/// The package of the end-to-end tests.
-const END_TO_END: &str = "jianzhen-tests";
+/// Processes that the short chaos kills.
+const KILLS: u32 = 30;
 
 /// Which tests to run.
 #[derive(Args, Default)]
@@ -34,8 +35,10 @@ enum Section {
     Vectors,
     /// wasm-bindgen tests in headless Chromium.
     Wasm,
-    /// Whole stacks and a real browser, against release programs.
+    /// Whole stacks and a real browser, against release programs; others' programs; faults beneath the server.
     EndToEnd,
+    /// Processes killed at random moments under load.
+    Chaos,
 }
 
 impl Section {
@@ -45,6 +48,7 @@ impl Section {
             Self::Vectors => "test vectors",
             Self::Wasm => "wasm tests in a browser",
             Self::EndToEnd => "end-to-end tests",
+            Self::Chaos => "chaos",
         }
     }
 }
@@ -131,12 +135,13 @@ impl Tester<'_> {
             Section::Vectors => self.vectors(outcome),
             Section::Wasm => self.wasm(outcome),
             Section::EndToEnd => self.end_to_end(outcome),
+            Section::Chaos => self.chaos(outcome),
         }
     }
 
     fn native(&self, outcome: &mut Outcome) -> anyhow::Result<()> {
         let mut command = self.cargo_test();
-        command.args(["--workspace", "--exclude", END_TO_END]);
+        command.args(["--workspace", "--exclude", harness::PACKAGE]);
         command.args(BROWSER_CRATES.map(|name| format!("--exclude={name}")));
         self.finish(command, outcome)
     }
@@ -163,12 +168,35 @@ impl Tester<'_> {
         let python = self.toolbox.python().context("the Python environment was not set up")?;
         let mut command = self.cargo_test();
         command
-            .args(["--package", END_TO_END])
+            .args(["--package", harness::PACKAGE])
+            .env("JIANZHEN_PYTHON", python)
             .env("JIANZHEN_VIDEOS", setup::videos(python)?)
             .env("JIANZHEN_BIN", self.workspace.programs())
             .env("JIANZHEN_DIST", self.workspace.dist())
             .env("CHROMEDRIVER", find("chromedriver")?);
         self.finish(command, outcome)
+    }
+
+    /// A short one; `cargo xtask chaos` takes any number of kills.
+    fn chaos(&self, outcome: &mut Outcome) -> anyhow::Result<()> {
+        if self.filter.is_some_and(|filter| !"chaos".contains(filter)) {
+            return Ok(());
+        }
+        build::programs(self.workspace, self.runner)?;
+        let mut command = harness::program(self.workspace, self.runner, "chaos")?;
+        command.args(["--kills", &KILLS.to_string()]);
+        outcome.tests += 1;
+        let status = self.runner.run_lines(&command, |line| {
+            println!("{line}");
+            // The rows of the table in the end that answer whether promises were kept.
+            if ["kills ", "receipts ", "forks ", "disagreements "].iter().any(|row| line.starts_with(row)) {
+                outcome.closing_lines.push(line.split_whitespace().collect::<Vec<_>>().join(" "));
+            }
+        })?;
+        if !status.success() {
+            bail!("a promise was broken ({status})");
+        }
+        Ok(())
     }
 
     /// Each `testdata/generate_*.py --check` makes its vectors again and compares them with those in the repository.

@@ -48,6 +48,11 @@ impl Needs {
         Self { browser: true, videos: true, vectors: true, faults: true, ..Self::page() }
     }
 
+    /// Enough for `chaos`.
+    pub(crate) fn faults() -> Self {
+        Self { faults: true, ..Self::default() }
+    }
+
     /// Enough for `check`.
     pub(crate) fn lints() -> Self {
         Self { lints: true, ..Self::page() }
