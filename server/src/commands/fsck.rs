@@ -6,26 +6,37 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use crate::data_dir::DataDir;
+use crate::fsck::{self, Findings, Subject};
 use crate::objects::Objects;
 use crate::store::Store;
-use crate::{fsck, keys};
 
 /// Problems that are printed one by one.
 const MAX_PRINTED: usize = 100;
 
 pub(super) async fn run(data: &DataDir) -> anyhow::Result<ExitCode> {
     let _lock = data.lock()?;
-    let (_, store) = super::open(data).await?;
-    let key = keys::load(&data.log_key())?;
+    report(&check(data).await?)
+}
+
+/// Checks a data directory that nobody else is using.
+pub(super) async fn check(data: &DataDir) -> anyhow::Result<Findings> {
+    let (config, store) = super::open(data).await?;
+    let trust = super::policy::read_trust(data)?;
     let objects = Objects::local(&data.objects())?;
     let scratch_path = data.scratch_database();
     remove_database(&scratch_path);
     let scratch = Store::create(&scratch_path).await.context("The scratch database cannot be made")?;
-    let checked = fsck::check(&store, &scratch, &objects, &key).await;
+    let origin = config.origin.as_str();
+    let subject = Subject { store: &store, scratch: &scratch, objects: &objects, trust: &trust, origin };
+    let checked = fsck::check(&subject).await;
     scratch.close().await;
     store.close().await;
     remove_database(&scratch_path);
-    let findings = checked?;
+    Ok(checked?)
+}
+
+/// Prints what was found; the exit code says whether anything is wrong.
+pub(super) fn report(findings: &Findings) -> anyhow::Result<ExitCode> {
     println!(
         "{} entries, {} checkpoints and {} objects were checked.",
         findings.entries, findings.checkpoints, findings.objects
@@ -42,10 +53,15 @@ pub(super) async fn run(data: &DataDir) -> anyhow::Result<ExitCode> {
             findings.missing
         );
     }
+    if !findings.stray.is_empty() {
+        println!("Nothing needs these files of the object store: {}.", findings.stray.join(", "));
+    }
     for problem in findings.problems.iter().take(MAX_PRINTED) {
         println!("{problem}");
     }
-    if let Some(more) = findings.problems.len().checked_sub(MAX_PRINTED).filter(|more| *more > 0) {
+    let unprinted = findings.problems.len().saturating_sub(MAX_PRINTED);
+    let more = findings.more_problems + u64::try_from(unprinted).unwrap_or(u64::MAX);
+    if more > 0 {
         println!("… and {more} more.");
     }
     if findings.problems.is_empty() {
@@ -56,7 +72,7 @@ pub(super) async fn run(data: &DataDir) -> anyhow::Result<ExitCode> {
 }
 
 /// What an earlier run that was broken off left behind.
-fn remove_database(path: &Path) {
+pub(super) fn remove_database(path: &Path) {
     for suffix in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);

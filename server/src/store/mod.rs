@@ -8,13 +8,17 @@
 //! | [`commit`] | the commit point: a batch and the new tree head, in one transaction, conditional on the old head |
 //! | [`projection`] | what the lookup index says of one entry |
 //! | [`entries`] | reading entries, checkpoints and the tree head |
+//! | [`archive`] | what the chain page asks of archived checkpoints |
 //! | [`gaps`] | statements that come back to a log that was restored from a mirror |
 //! | [`index`] | reading the lookup index |
+//! | [`integrity`] | what only the whole database can say, for `fsck` |
 
+pub mod archive;
 pub mod commit;
 pub mod entries;
 pub mod gaps;
 pub mod index;
+pub mod integrity;
 pub mod projection;
 
 use std::path::Path;
