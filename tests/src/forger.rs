@@ -80,21 +80,14 @@ impl Forger {
 
     /// Hands `checkpoint` to a witness as the successor of the tree of `old` leaves; gives status and body of its answer.
     pub fn offer(&self, witness: &str, old: TreeSize, checkpoint: &SignedNote) -> Result<(u16, Vec<u8>)> {
-        let size = self.head().size;
-        let hashes = if old == TreeSize::ZERO || old >= size {
-            Vec::new()
-        } else {
-            let (_, tiles) = self.tree();
-            tile_reader::consistency_proof(&tiles, old, size)
-                .map_err(|error| anyhow::anyhow!("{error}"))?
-                .hashes()
-                .to_vec()
+        let (builder, tiles) = self.tree();
+        let proof = match builder.size() {
+            // There is no such proof; the witness has to see that.
+            size if old >= size => ConsistencyProof::new(Vec::new())?,
+            size => tile_reader::consistency_proof(&tiles, old, size)
+                .map_err(|error| anyhow::anyhow!("{error}"))?,
         };
-        let request = AddCheckpoint {
-            old_size: old,
-            proof: ConsistencyProof::new(hashes)?,
-            checkpoint: checkpoint.clone(),
-        };
+        let request = AddCheckpoint { old_size: old, proof, checkpoint: checkpoint.clone() };
         http::post(&format!("{witness}/add-checkpoint"), request.to_string().as_bytes())
     }
 

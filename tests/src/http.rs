@@ -21,7 +21,16 @@ pub fn status(url: &str) -> Result<u16> {
     Ok(ask(url)?.0)
 }
 
+/// Posts `body` to `url`; gives status and body of the answer.
+pub fn post(url: &str, body: &[u8]) -> Result<(u16, Vec<u8>)> {
+    send(url, "POST", body)
+}
+
 fn ask(url: &str) -> Result<(u16, Vec<u8>)> {
+    send(url, "GET", b"")
+}
+
+fn send(url: &str, method: &str, body: &[u8]) -> Result<(u16, Vec<u8>)> {
     let rest = url.strip_prefix("http://").context("only plain HTTP to loopback")?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let address: SocketAddr = host.parse().with_context(|| format!("{host} is no address"))?;
@@ -29,7 +38,10 @@ fn ask(url: &str) -> Result<(u16, Vec<u8>)> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     // HTTP/1.0: the body ends with the connection.
-    stream.write_all(format!("GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n").as_bytes())?;
+    let length = body.len();
+    let head = format!("{method} /{path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n").context("the answer has no body")?;

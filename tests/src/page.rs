@@ -70,6 +70,14 @@ pub async fn pick(browser: &WebDriver, files: &[&Path]) -> Result<()> {
     Ok(())
 }
 
+/// The kind of the alarm about the chain that the page shows, if it shows one.
+pub async fn alarm(browser: &WebDriver) -> Result<Option<String>> {
+    match browser.find(By::Css("[data-alarm]")).await {
+        Ok(banner) => attribute(&banner, "data-alarm").await,
+        Err(_) => Ok(None),
+    }
+}
+
 /// Waits until `count` files are done and reads their cards, in the page's order.
 pub async fn cards(browser: &WebDriver, count: usize, limit: Duration) -> Result<Vec<Card>> {
     let begun = Instant::now();

@@ -84,6 +84,12 @@ pub fn run(program: &Path, arguments: &[&str]) -> Result<Output> {
     Ok(output)
 }
 
+/// Copies a directory with all that is in it, modes of files included.
+pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    run(Path::new("cp"), &["-a", &format!("{}/.", from.display()), &to.display().to_string()]).map(drop)
+}
+
 /// Waits for the ready file that `running` writes once it answers; gives the address in it, without a trailing slash.
 pub fn wait_until_ready(what: &str, running: &mut Running, ready: &Path, log: &Path) -> Result<String> {
     wait_for(&format!("the start of the {what}"), START, || {

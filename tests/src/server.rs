@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rustix::process::Signal;
 use sha2::{Digest as _, Sha256};
 
 use crate::process::{Running, program, reserve_port, run, tail, wait_for, wait_until_ready};
@@ -97,6 +98,16 @@ impl Server {
     /// How it ended, if it ended by itself.
     pub fn ending(&mut self) -> Option<ExitStatus> {
         self.process.as_mut()?.ending()
+    }
+
+    /// Stops it without killing it: connections stay open and nothing answers.
+    pub fn freeze(&self) {
+        self.process.iter().for_each(|process| process.signal(Signal::STOP));
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.process.iter().for_each(|process| process.signal(Signal::CONT));
     }
 
     /// Kills it, as a power cut would.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use sha2::{Digest as _, Sha256};
 
 use crate::process::{dist, program, run};
 use crate::server::Server;
@@ -57,15 +58,14 @@ impl Stack {
             witness.add_log(&server.vkey, mirrored.as_deref())?;
             witnesses.push(witness);
         }
-        let stack = Self { directory: directory.to_owned(), url: server.url.clone(), server, witnesses };
-        stack.set_policy()?;
-        Ok(stack)
+        let arguments: Vec<String> = witnesses.iter().map(Witness::argument).collect();
+        server.set_policy(&arguments, QUORUM)?;
+        Ok(Self { directory: directory.to_owned(), url: server.url.clone(), server, witnesses })
     }
 
-    /// Tells the server the addresses of its witnesses.
-    pub fn set_policy(&self) -> Result<()> {
-        let witnesses: Vec<String> = self.witnesses.iter().map(Witness::argument).collect();
-        self.server.set_policy(&witnesses, QUORUM)
+    /// The witness that keeps a copy of the chain.
+    pub fn mirror(&mut self) -> &mut Witness {
+        &mut self.witnesses[WITNESSES.len() - 1]
     }
 
     /// Starts the witnesses, then the server, and waits until all of them answer.
@@ -119,10 +119,51 @@ impl Stack {
         Ok(())
     }
 
+    /// The recorder's public key, in hexadecimal digits.
+    fn recorder_key(&self) -> Result<String> {
+        let output =
+            run(&program("jianzhen-recorder")?, &["status", "--data", &self.recorder_data(), "--json"])?;
+        let status: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+        Ok(status["public_key"].as_str().context("`status --json` names no public_key")?.to_owned())
+    }
+
+    /// Revokes the recorder's key; gives the index of the entry in the chain, as decimal digits, and the digest of the key.
+    pub fn revoke_recorder(&self) -> Result<(String, String)> {
+        let key = self.recorder_key()?;
+        let digest = hex::encode(Sha256::digest(
+            hex::decode(&key).map_err(|error| anyhow::anyhow!("{key} is no key: {error}"))?,
+        ));
+        let output = run(
+            &program("jianzhen-server")?,
+            &[
+                "revoke",
+                "--data",
+                utf8(&self.server.data),
+                "--server",
+                &self.url,
+                "--key-digest",
+                &digest,
+                "--reason",
+                "device-lost",
+            ],
+        )?;
+        let said = String::from_utf8(output.stdout)?;
+        let index =
+            said.lines().find_map(|line| line.strip_prefix("index")).context("`revoke` names no index")?;
+        Ok((index.trim().to_owned(), digest))
+    }
+
     /// Records `input` into a new file `name` and waits until everything is sealed.
     pub fn record(&self, input: &Path, name: &str) -> Result<Sealed> {
         let output = self.path(name);
         self.seal(&["record", "--input", utf8(input), "--output", utf8(&output)])?;
+        Self::sealed(output)
+    }
+
+    /// Records `input` into a new file `name` with another recorder's data, such as a copy of an earlier state.
+    pub fn record_by(&self, recorder: &Path, input: &Path, name: &str) -> Result<Sealed> {
+        let output = self.path(name);
+        self.seal_by(recorder, &["record", "--input", utf8(input), "--output", utf8(&output)])?;
         Self::sealed(output)
     }
 
@@ -134,9 +175,13 @@ impl Stack {
 
     /// Runs a command of the recorder that seals something.
     fn seal(&self, command: &[&str]) -> Result<()> {
-        let (data, trust) = (self.recorder_data(), self.trust());
+        self.seal_by(&self.path("recorder"), command)
+    }
+
+    fn seal_by(&self, recorder: &Path, command: &[&str]) -> Result<()> {
+        let trust = self.trust();
         let mut arguments = command.to_vec();
-        arguments.extend(["--data", &data, "--server", &self.url, "--trust", utf8(&trust)]);
+        arguments.extend(["--data", utf8(recorder), "--server", &self.url, "--trust", utf8(&trust)]);
         run(&program("jianzhen-recorder")?, &arguments).map(drop)
     }
 

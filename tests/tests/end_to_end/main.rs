@@ -10,6 +10,7 @@ mod bad_input;
 mod consistent;
 mod hostile_server;
 mod large;
+mod operator;
 mod screens;
 mod trust;
 mod world;
@@ -42,6 +43,7 @@ fn trials(world: Option<&Arc<World>>) -> Vec<Trial> {
         bad_input::CASES,
         hostile_server::CASES,
         large::CASES,
+        operator::CASES,
         screens::CASES,
         trust::CASES,
     ]
