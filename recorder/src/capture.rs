@@ -17,10 +17,10 @@ use evidence::{ByteRange, DeviceKey, Digest, Disclosure, RecordingId, Statement,
 use media::{Event, Header, MediaTimes, Sink};
 use sha2::{Digest as _, Sha256};
 
+use crate::chain::Chain;
 use crate::clock::{CaptureClock, Reading, SystemClock};
 use crate::display::Display;
 use crate::gpx;
-use crate::latest_head::LatestHead;
 use crate::ledger::{Ledger, LedgerError};
 use crate::machine::{self, Watch};
 use crate::outbox::{Outbox, Shared, locked};
@@ -91,8 +91,8 @@ pub struct Setting<'a> {
     pub ledger: &'a mut Ledger,
     /// Told of every statement.
     pub outbox: &'a Outbox,
-    /// Newest verified checkpoint.
-    pub latest: &'a LatestHead,
+    /// Knows the newest verified checkpoint.
+    pub chain: &'a Chain,
     /// Shown to the person.
     pub display: Arc<Display>,
     /// Where the device was.
@@ -235,7 +235,7 @@ impl<'a> Capture<'a> {
             capture_begin: first.wall,
             tracks: tracks::describe(movie),
             self_check: setting.self_check.clone(),
-            chain_head: setting.latest.chain_head(),
+            chain_head: setting.chain.chain_head(),
             position: disclosure.as_ref().map(Disclosure::commitment),
         };
         let (id, counter) = (start.recording, start.counter);
@@ -295,7 +295,7 @@ impl<'a> Capture<'a> {
         let free = machine::free_storage(client::durable::parent(&setting.about.file));
         let mut events: Vec<DeviceEvent> = step.into_iter().collect();
         events.extend(running.watch.observe(capture_end, battery, free));
-        let chain_head = running.chain_head_due(capture_end, setting.latest);
+        let chain_head = running.chain_head_due(capture_end, setting.chain);
         let media = times.map(|times| Duration::from_millis(times.begin_ms));
         let disclosure = match media {
             Some(media) => position(setting.track.as_ref(), media)?,
@@ -345,15 +345,11 @@ impl<'a> Capture<'a> {
 }
 
 impl Running {
-    fn chain_head_due(
-        &mut self,
-        now: UnixMillis,
-        latest: &LatestHead,
-    ) -> Option<evidence::statement::ChainHead> {
+    fn chain_head_due(&mut self, now: UnixMillis, chain: &Chain) -> Option<evidence::statement::ChainHead> {
         if now.get().saturating_sub(self.chain_head_stated.get()) < CHAIN_HEAD_INTERVAL_MS {
             return None;
         }
-        let head = latest.chain_head()?;
+        let head = chain.chain_head()?;
         self.chain_head_stated = now;
         Some(head)
     }

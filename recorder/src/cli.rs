@@ -19,7 +19,8 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 failed; 64 usage; 75 recorded and safe in the spool, but not everything is sealed yet (run `flush`).
+Exit codes: 0 done; 1 failed; 64 usage; 75 recorded and safe in the spool, but not everything is sealed yet (run `flush`);
+76 the notary chain has contradicted itself: `status` names the proof. What is not sealed is safe in the spool.
 
 A real recorder: ffmpeg … -movflags frag_keyframe+empty_moov+default_base_moof -f mp4 - | jianzhen-recorder record --input - …";
 

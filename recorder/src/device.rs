@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! DIR/device.key     secret key (0600)          DIR/ledger.json     recordings so far
-//!    /device.json    id, key, server            DIR/checkpoint.json newest verified checkpoint
-//!    /trust.json     pinned trust file          DIR/spool/          statements on their way
-//!    /registry.cbor  own enrolment, verified    DIR/lock            one process at a time
+//!    /device.json    id, key, server            DIR/pins/           largest chain roots seen
+//!    /trust.json     pinned trust file          DIR/alarms/         proofs against a chain
+//!    /registry.cbor  own enrolment, verified    DIR/spool/          statements on their way
+//!                                               DIR/lock            one process at a time
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -94,10 +95,16 @@ impl Folder {
         self.0.join("registry.cbor")
     }
 
-    /// The newest checkpoint that the device has verified.
+    /// The largest root of each chain that the device has seen.
     #[must_use]
-    pub fn checkpoint(&self) -> PathBuf {
-        self.0.join("checkpoint.json")
+    pub fn pins(&self) -> PathBuf {
+        self.0.join("pins")
+    }
+
+    /// Signed notes that prove something against a chain.
+    #[must_use]
+    pub fn alarms(&self) -> PathBuf {
+        self.0.join("alarms")
     }
 
     /// The ledger.

@@ -9,11 +9,11 @@
 //! | what is signed | [`recording`], [`digests`], [`ledger`] |
 //! | what survives | [`spool`], [`recovery`], [`finish`] |
 //! | the service | [`service`], [`outbox`], [`sender`], [`background`] |
-//! | whom to believe | [`trust`], [`registry`], [`receipts`], [`checkpoint`], [`latest_head`] |
+//! | whom to believe | [`trust`], [`registry`], [`chain`], [`watch`] |
 
 pub mod background;
 pub mod capture;
-pub mod checkpoint;
+pub mod chain;
 pub mod cli;
 pub mod clock;
 pub mod commands;
@@ -24,7 +24,6 @@ pub mod finish;
 pub mod gpx;
 pub mod input;
 pub mod key_file;
-pub mod latest_head;
 pub mod ledger;
 pub mod machine;
 pub mod media_type;
@@ -32,7 +31,6 @@ pub mod outbox;
 pub mod output;
 pub mod paths;
 pub mod random;
-pub mod receipts;
 pub mod recording;
 pub mod recovery;
 pub mod registry;
@@ -42,3 +40,4 @@ pub mod session;
 pub mod spool;
 pub mod tracks;
 pub mod trust;
+pub mod watch;

@@ -2,13 +2,10 @@
 
 use evidence::statement::{Enrol, Revoke};
 use evidence::{
-    Digest, EvidenceFileError, KeyDigest, Payload, PublicKey, Receipt, Sealed, TrustFile, UnixMillis,
-    parse_registry_section,
+    Digest, EvidenceFileError, KeyDigest, Payload, PublicKey, Receipt, ReceiptError, ReceiptVerifier, Sealed,
+    TrustFile, UnixMillis, parse_registry_section,
 };
-
 use tlog::VerifiedCheckpoint;
-
-use crate::receipts::{ReceiptError, ReceiptVerifier};
 
 /// Why a registry section is not the enrolment of this device.
 #[derive(Debug, thiserror::Error)]
@@ -152,7 +149,7 @@ fn check(
         registrar_key(verifier.trust(), statement.kid()).ok_or(RegistryError::Registrar { place })?;
     statement.verify(&registrar).map_err(|_| RegistryError::Registrar { place })?;
     let inclusion = verifier
-        .verify(&sealed.entry(), sealed.index, receipt.as_bytes())
+        .verify_entry(&sealed.entry(), sealed.index, receipt.as_bytes())
         .map_err(|source| RegistryError::Receipt { place, source })?;
     Ok(inclusion.checkpoint().clone())
 }

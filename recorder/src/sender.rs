@@ -6,13 +6,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use evidence::{Entry, MAX_SUBMISSION_LEN, MAX_SUBMISSIONS, Outcome, Statement, Submission};
-use tlog::LeafIndex;
+use evidence::{
+    Entry, MAX_SUBMISSION_LEN, MAX_SUBMISSIONS, Outcome, ReceiptError, ReceiptVerifier, Statement, Submission,
+};
+use tlog::{LeafIndex, VerifiedCheckpoint};
 
-use crate::checkpoint::SplitView;
-use crate::latest_head::LatestHead;
+use crate::chain::{Chain, ChainError};
 use crate::outbox::{Outbox, Shared, locked};
-use crate::receipts::{ReceiptError, ReceiptVerifier};
 use crate::service::{Service, ServiceError};
 use crate::spool::{SealedAs, SpooledError};
 
@@ -53,16 +53,21 @@ pub enum SendError {
         /// What is wrong.
         source: ReceiptError,
     },
-    /// Two histories.
+    /// A receipt that verifies, of a tree that is not accepted.
     #[error(transparent)]
-    SplitView(#[from] SplitView),
+    Chain(#[from] ChainError),
 }
 
 impl SendError {
-    /// Whether the service is just not there.
+    /// Whether the service, or a part of it, is just not there.
     #[must_use]
     pub fn is_away(&self) -> bool {
-        matches!(self, Self::Service(error) if error.is_away())
+        match self {
+            Self::Service(error) => error.is_away(),
+            // The tiles may be there in a moment.
+            Self::Chain(ChainError::Unconnected { .. }) => true,
+            _ => false,
+        }
     }
 
     /// How long to leave the service alone, if it says so.
@@ -122,7 +127,7 @@ pub struct Round {
 pub struct Sender {
     service: Service,
     verifier: Arc<ReceiptVerifier>,
-    latest: LatestHead,
+    chain: Arc<Chain>,
     outbox: Arc<Outbox>,
     /// Statements not to be offered again before the time given.
     paused: HashMap<(String, u64), Instant>,
@@ -143,16 +148,27 @@ struct Item {
     statement: Statement,
 }
 
+/// A receipt that verifies, and the tree that it is about.
+struct Verified<'i> {
+    item: &'i Item,
+    receipt: SealedAs,
+    checkpoint: VerifiedCheckpoint,
+}
+
+fn same_tree(a: &VerifiedCheckpoint, b: &VerifiedCheckpoint) -> bool {
+    a.origin() == b.origin() && a.head() == b.head()
+}
+
 impl Sender {
     /// A sender to one service.
     #[must_use]
     pub fn new(
         service: Service,
         verifier: Arc<ReceiptVerifier>,
-        latest: LatestHead,
+        chain: Arc<Chain>,
         outbox: Arc<Outbox>,
     ) -> Self {
-        Self { service, verifier, latest, outbox, paused: HashMap::new(), refused: HashMap::new() }
+        Self { service, verifier, chain, outbox, paused: HashMap::new(), refused: HashMap::new() }
     }
 
     /// The service.
@@ -224,12 +240,12 @@ impl Sender {
     fn take_in(&mut self, items: &[Item], outcomes: Vec<Outcome>) -> Result<Round, SendError> {
         let mut round = Round { sent: items.len(), ..Round::default() };
         let mut failure = None;
-        let mut sealed: Vec<(&Item, SealedAs)> = Vec::new();
+        let mut verified: Vec<Verified<'_>> = Vec::new();
         for (item, outcome) in items.iter().zip(outcomes) {
             match outcome {
                 Outcome::Sealed { index, sealed_at, receipt } => {
                     match self.verify(item, index, sealed_at, receipt.as_bytes()) {
-                        Ok(receipt) => sealed.push((item, receipt)),
+                        Ok(receipt) => verified.push(receipt),
                         Err(error) => {
                             self.pause(item, REFUSED_PAUSE);
                             failure.get_or_insert(error);
@@ -249,28 +265,64 @@ impl Sender {
                 }
             }
         }
+        let sealed = self.admit(verified, &mut failure);
         self.store(&sealed, &mut round)?;
         failure.map_or(Ok(round), Err)
     }
 
-    fn verify(
+    /// Those of a tree that continues, or is a beginning of, what this device has seen. Each tree is looked at once, the
+    /// largest first: it becomes the pin, and the others are stages of it.
+    fn admit<'i>(
+        &mut self,
+        verified: Vec<Verified<'i>>,
+        failure: &mut Option<SendError>,
+    ) -> Vec<(&'i Item, SealedAs)> {
+        let mut trees: Vec<&VerifiedCheckpoint> = Vec::new();
+        for one in &verified {
+            if !trees.iter().any(|tree| same_tree(tree, &one.checkpoint)) {
+                trees.push(&one.checkpoint);
+            }
+        }
+        trees.sort_by_key(|tree| std::cmp::Reverse(tree.head().size));
+        let mut refused: Vec<(VerifiedCheckpoint, Duration)> = Vec::new();
+        for tree in trees {
+            if let Err(error) = self.chain.admit(tree) {
+                let pause = match &error {
+                    ChainError::Alarm(_) => REFUSED_PAUSE,
+                    ChainError::Unconnected { .. } => PENDING_PAUSE,
+                };
+                refused.push((tree.clone(), pause));
+                failure.get_or_insert(error.into());
+            }
+        }
+        let mut sealed = Vec::new();
+        for Verified { item, receipt, checkpoint } in verified {
+            match refused.iter().find(|(tree, _)| same_tree(tree, &checkpoint)) {
+                Some((_, pause)) => self.pause(item, *pause),
+                None => sealed.push((item, receipt)),
+            }
+        }
+        sealed
+    }
+
+    fn verify<'i>(
         &self,
-        item: &Item,
+        item: &'i Item,
         index: LeafIndex,
         sealed_at: evidence::UnixSeconds,
         receipt: &[u8],
-    ) -> Result<SealedAs, SendError> {
+    ) -> Result<Verified<'i>, SendError> {
         let entry = Entry::sealing(&item.statement, sealed_at);
-        let inclusion = self.verifier.verify(&entry, index, receipt).map_err(|source| {
+        let inclusion = self.verifier.verify_entry(&entry, index, receipt).map_err(|source| {
             SendError::Receipt { server: self.service.url().to_string(), sequence: item.sequence, source }
         })?;
-        self.latest.observe(inclusion.checkpoint())?;
-        Ok(SealedAs {
+        let receipt = SealedAs {
             sequence: item.sequence,
             index: index.get(),
             sealed_at: sealed_at.get(),
             receipt: receipt.to_vec(),
-        })
+        };
+        Ok(Verified { item, receipt, checkpoint: inclusion.checkpoint().clone() })
     }
 
     /// One write a recording, not one a receipt.

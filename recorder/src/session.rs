@@ -6,18 +6,16 @@ use std::time::{Duration, Instant};
 
 use client::durable::{self, FileError, PRIVATE};
 use client::{ClientError, ServerUrl};
-use evidence::TrustFile;
+use evidence::{ReceiptVerifier, TrustFile};
 
 use crate::background::Background;
-use crate::checkpoint::{NewestCheckpoint, SplitView};
+use crate::chain::{Chain, ChainAlarm};
 use crate::clock::wall_clock;
 use crate::device::{Device, DeviceError};
 use crate::display::Display;
 use crate::finish::{self, FinishError, SealedPart};
-use crate::latest_head::LatestHead;
 use crate::ledger::{Ledger, LedgerError};
 use crate::outbox::{Outbox, Shared, locked};
-use crate::receipts::ReceiptVerifier;
 use crate::recovery;
 use crate::registry::{OwnRegistry, RegistryError};
 use crate::sender::{Refusal, Sender};
@@ -48,7 +46,7 @@ pub enum SessionError {
     Registry(#[from] RegistryError),
     /// Two histories.
     #[error(transparent)]
-    SplitView(#[from] SplitView),
+    Chain(#[from] ChainAlarm),
     /// No address given or remembered.
     #[error("No server is known yet: give one with --server URL.")]
     NoServer,
@@ -89,8 +87,8 @@ pub struct Session {
     pub ledger: Ledger,
     /// What waits.
     pub outbox: Arc<Outbox>,
-    /// The newest verified checkpoint.
-    pub latest: LatestHead,
+    /// What is remembered of the chain.
+    pub chain: Arc<Chain>,
     /// What the person sees.
     pub display: Arc<Display>,
     server: ServerUrl,
@@ -138,12 +136,15 @@ impl Session {
         let mut ledger = Ledger::open(&device.folder.ledger())?;
         let recovered = recovery::recover(&device.spool, &device.key, &mut ledger)?;
         recovered.notes.iter().for_each(|note| display.say(note));
-        let newest = NewestCheckpoint::open(&device.folder.checkpoint())?;
+        let (pins, alarms) = (device.folder.pins(), device.folder.alarms());
+        let (chain, troubles) =
+            Chain::open(&pins, &alarms, trust.clone(), server.clone()).map_err(ServiceError::Client)?;
+        troubles.iter().for_each(|trouble| display.say(&trouble.to_string()));
         Ok(Self {
             device,
             ledger,
             outbox: Arc::new(Outbox::new(recovered.spooled)),
-            latest: LatestHead::new(newest),
+            chain: Arc::new(chain),
             display: Arc::new(display),
             server,
             verifier: Arc::new(ReceiptVerifier::new(trust)),
@@ -156,7 +157,12 @@ impl Session {
     /// When TLS cannot be set up.
     pub fn sender(&self) -> Result<Sender, SessionError> {
         let service = Service::new(self.server.clone())?;
-        Ok(Sender::new(service, Arc::clone(&self.verifier), self.latest.clone(), Arc::clone(&self.outbox)))
+        Ok(Sender::new(
+            service,
+            Arc::clone(&self.verifier),
+            Arc::clone(&self.chain),
+            Arc::clone(&self.outbox),
+        ))
     }
 
     /// The device's enrolment: the service's newest answer, else the one kept from an earlier run. A service that is away
@@ -186,7 +192,7 @@ impl Session {
         match service.registry(self.device.key.digest()) {
             Ok(bytes) => {
                 let registry = OwnRegistry::verify(bytes, &self.device.key.public(), &self.verifier)?;
-                registry.checkpoints().iter().try_for_each(|checkpoint| self.latest.observe(checkpoint))?;
+                registry.checkpoints().iter().try_for_each(|checkpoint| self.chain.glance(checkpoint))?;
                 Ok(registry)
             }
             Err(ServiceError::Client(ClientError::Refused { problem, .. })) if problem.status == 404 => {

@@ -9,7 +9,7 @@ use std::io::Write;
 use evidence::report::ErrorCode;
 use evidence::{Payload, Verdict};
 use support::notary::{Mood, Notary};
-use support::recorder::{Recorder, WAITING, examine, said, sample};
+use support::recorder::{ALARM, Recorder, WAITING, examine, said, sample};
 use support::{history, wait_for};
 
 const LIVE: &str = "h264-aac-live.mp4";
@@ -152,8 +152,8 @@ fn two_histories_of_one_size_are_noticed() {
     recorder.flush();
     notary.mood(Mood::Split);
     let output = recorder.record(&sample(LIVE), "video.mp4");
-    assert_eq!(output.status.code(), Some(WAITING), "{}", said(&output));
-    assert!(said(&output).contains("two different roots"), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(ALARM), "{}", said(&output));
+    assert!(said(&output).contains("ALARM: the notary chain has two histories"), "{}", said(&output));
     assert_eq!(recorder.spooled().len(), 1);
 }
 

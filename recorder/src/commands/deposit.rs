@@ -16,6 +16,7 @@ use crate::paths;
 use crate::random;
 use crate::session::Session;
 use crate::spool::{About, Spooled, Subject};
+use crate::watch::Watch;
 
 pub(super) fn run(args: &Deposit) -> anyhow::Result<Outcome> {
     let file = paths::absolute(&args.file)?;
@@ -55,6 +56,7 @@ pub(super) fn run(args: &Deposit) -> anyhow::Result<Outcome> {
     let mut spooled = Spooled::create(&session.device.spool.path(&id.to_string()), &about)?;
     spooled.append(0, &submission.encode())?;
     session.outbox.add_live(spooled);
+    let watch = Watch::start(&session.chain, &session.display);
     let background = Background::start(sender, &session.outbox, &session.display)?;
-    settle(&session, background, args.online.patience())
+    settle(&session, background, watch, args.online.patience())
 }

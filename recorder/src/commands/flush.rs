@@ -6,6 +6,7 @@ use crate::commands::Outcome;
 use crate::commands::outcome::settle;
 use crate::display::Display;
 use crate::session::Session;
+use crate::watch::Watch;
 
 pub(super) fn run(args: &Flush) -> anyhow::Result<Outcome> {
     let session = Session::open(&args.online.connection(), Display::new())?;
@@ -14,6 +15,7 @@ pub(super) fn run(args: &Flush) -> anyhow::Result<Outcome> {
     if let Err(error) = session.registry(sender.service()) {
         session.display.say(&error.to_string());
     }
+    let watch = Watch::start(&session.chain, &session.display);
     let background = Background::start(sender, &session.outbox, &session.display)?;
-    settle(&session, background, args.online.patience())
+    settle(&session, background, watch, args.online.patience())
 }

@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use crate::background::Background;
 use crate::session::{RefusedRest, Session};
+use crate::watch::Watch;
 
 /// BSD `EX_TEMPFAIL`: try again later.
 const NOT_SEALED_YET: u8 = 75;
+
+/// BSD `EX_PROTOCOL`: the other side did something that it must not do.
+const CHAIN_ALARM: u8 = 76;
 
 /// How a run ended that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +20,8 @@ pub enum Outcome {
     Done,
     /// Safe in the spool, not all sealed.
     Waiting,
+    /// There is proof that the chain has contradicted itself. What is not sealed is safe in the spool.
+    Alarm,
 }
 
 impl From<Outcome> for ExitCode {
@@ -23,6 +29,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Done => Self::SUCCESS,
             Outcome::Waiting => Self::from(NOT_SEALED_YET),
+            Outcome::Alarm => Self::from(CHAIN_ALARM),
         }
     }
 }
@@ -30,17 +37,17 @@ impl From<Outcome> for ExitCode {
 /// Waits for receipts, writes what evidence files it can, and says how things stand.
 ///
 /// # Errors
-/// When the newest checkpoint cannot be kept, or the sending thread died.
+/// When the sending thread died.
 pub(super) fn settle(
     session: &Session,
     background: Background,
+    watch: Watch,
     patience: Duration,
 ) -> anyhow::Result<Outcome> {
     let waited = session.wait_until_sealed(&background, patience);
     let sender = background.stop().ok_or_else(|| {
         anyhow::anyhow!("The sending thread died; nothing is lost: run `jianzhen-recorder flush`.")
     })?;
-    session.latest.save()?;
     let mut outcome = Outcome::Done;
     let finished = session.finish_complete(sender.service());
     session.display.finish();
@@ -61,11 +68,20 @@ pub(super) fn settle(
     }
     let hopeful = counts.waiting() - refused.iter().map(|rest| rest.waiting).sum::<u64>();
     if hopeful > 0 {
-        let reason = waited.trouble.map_or_else(String::new, |trouble| format!(" {trouble}"));
+        let reason = match waited.trouble {
+            Some(_) if session.chain.is_alarmed() => " See the alarm above.".to_owned(),
+            Some(trouble) => format!(" {trouble}"),
+            None => String::new(),
+        };
         session.display.say(&format!(
             "{hopeful} of {} statements wait to be sealed; they are safe in the spool.{reason} Run `jianzhen-recorder flush` later.",
             counts.signed
         ));
+    }
+    // Last: nothing that was recorded waits for a silent witness.
+    watch.stop(patience);
+    if session.chain.is_alarmed() {
+        outcome = Outcome::Alarm;
     }
     Ok(outcome)
 }

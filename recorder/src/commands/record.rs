@@ -24,6 +24,7 @@ use crate::paths;
 use crate::service::Service;
 use crate::session::Session;
 use crate::spool::{About, Subject};
+use crate::watch::Watch;
 
 /// After a stop signal a pipe may still deliver the end of its stream: ffmpeg, stopped by the same Ctrl-C, writes out what
 /// it has.
@@ -50,6 +51,7 @@ pub(super) fn run(args: &Record) -> anyhow::Result<Outcome> {
     }
     let clock = SystemClock::start();
     let self_check = self_check(sender.service(), &output, track.is_some());
+    let watch = Watch::start(&session.chain, &session.display);
     let background = Background::start(sender, &session.outbox, &session.display)?;
     let source = Source::named(&args.input);
     let input = source.open(clock)?;
@@ -66,7 +68,7 @@ pub(super) fn run(args: &Record) -> anyhow::Result<Outcome> {
         },
         ledger: &mut session.ledger,
         outbox: &session.outbox,
-        latest: &session.latest,
+        chain: &session.chain,
         display: Arc::clone(&session.display),
         track,
         self_check,
@@ -89,7 +91,7 @@ pub(super) fn run(args: &Record) -> anyhow::Result<Outcome> {
         "Recorded {} segments, {} bytes; recording {}.",
         captured.segments, captured.length, captured.id
     ));
-    let outcome = settle(&session, background, args.online.patience())?;
+    let outcome = settle(&session, background, watch, args.online.patience())?;
     match ended {
         Ended::Input(Some(truncation)) => {
             let cut = describe(truncation);

@@ -1,6 +1,10 @@
 //! `status`: looks, and changes nothing; it works beside a running recording.
 
+use std::path::PathBuf;
+
 use anyhow::Context;
+use client::SavedAlarm;
+use evidence::report::AlarmKind;
 use serde::Serialize;
 
 use crate::cli::Status;
@@ -18,6 +22,14 @@ struct Said {
     enrolled: bool,
     next_recording: u64,
     spool: Vec<Waiting>,
+    alarms: Vec<Alarm>,
+}
+
+#[derive(Serialize)]
+struct Alarm {
+    kind: AlarmKind,
+    ours: PathBuf,
+    theirs: PathBuf,
 }
 
 #[derive(Serialize)]
@@ -38,10 +50,21 @@ pub(super) fn run(args: &Status) -> anyhow::Result<Outcome> {
         enrolled: folder.registry().exists(),
         next_recording: Ledger::open(&folder.ledger())?.next_counter(),
         spool: spooled(&folder)?,
+        alarms: alarms(&folder)?,
     };
+    // A machine that looks after devices need not read the text.
+    let outcome = if said.alarms.is_empty() { Outcome::Done } else { Outcome::Alarm };
     if args.json {
         println!("{}", serde_json::to_string(&said)?);
-        return Ok(Outcome::Done);
+        return Ok(outcome);
+    }
+    for alarm in &said.alarms {
+        println!(
+            "ALARM:      the notary chain has contradicted itself ({}): {} and {} prove it together. Give both to the notary office or a witness.",
+            alarm.kind.as_str(),
+            alarm.ours.display(),
+            alarm.theirs.display()
+        );
     }
     let server = said.profile.server.as_ref().map_or("none remembered", |server| server.as_str());
     println!("Device id:  {}", said.profile.device_id);
@@ -57,7 +80,12 @@ pub(super) fn run(args: &Status) -> anyhow::Result<Outcome> {
             waiting.file, waiting.id, waiting.sealed, waiting.signed
         );
     }
-    Ok(Outcome::Done)
+    Ok(outcome)
+}
+
+fn alarms(folder: &Folder) -> anyhow::Result<Vec<Alarm>> {
+    let saved = client::saved_alarms(&folder.alarms())?.into_iter();
+    Ok(saved.map(|SavedAlarm { kind, ours, theirs }| Alarm { kind, ours, theirs }).collect())
 }
 
 fn spooled(folder: &Folder) -> anyhow::Result<Vec<Waiting>> {

@@ -16,7 +16,7 @@ use tlog::{
     TreeHead, TreeSize, leaf_hash, node_hash,
 };
 
-const ORIGIN: &str = "notary.test/log";
+pub const ORIGIN: &str = "notary.test/log";
 /// A fixed sealing time: nothing here depends on the wall clock.
 const SEALED_AT: u64 = 1_800_000_000;
 
@@ -49,12 +49,20 @@ pub enum Mood {
     OtherTime,
     /// Receipts that are no receipts.
     NoReceipt,
-    /// Two trees of one size, both signed by the true key.
+    /// Two trees of one size, both signed by the true key; the tiles are those of one of them.
     Split,
+    /// Another history than the one before: the entry at index 1 is another one. Signed by the true key, with tiles.
+    Forked,
+    /// Everything but tiles.
+    NoTiles,
+    /// The published checkpoint is that of the first entry; everything else is honest.
+    OldCheckpoint,
 }
 
 pub struct State {
     pub mood: Mood,
+    /// Where the trust file says that the witness answers.
+    witness: Option<String>,
     leaves: Vec<Hash>,
     sealed: Vec<(Sealed, Submission)>,
     asked: HashMap<Digest, u32>,
@@ -71,6 +79,7 @@ pub struct Notary {
 struct Keys {
     log: SigningKey,
     forger: SigningKey,
+    witness: SigningKey,
     registrar: DeviceKey,
     registrar_vkey: tlog::VerifierKey,
 }
@@ -81,16 +90,28 @@ fn signing_key(name: &str, seed: u8) -> SigningKey {
 
 impl Notary {
     pub fn start() -> Self {
+        Self::with_log_key(1)
+    }
+
+    /// A log of the same name with the key of this seed.
+    pub fn with_log_key(seed: u8) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let keys = Arc::new(Keys {
-            log: signing_key(ORIGIN, 1),
+            log: signing_key(ORIGIN, seed),
             forger: signing_key(ORIGIN, 2),
+            witness: SigningKey::from_seed(
+                KeyName::new("witness.test").unwrap(),
+                KeyAlgorithm::CosignatureV1,
+                &[4; 32],
+            )
+            .unwrap(),
             registrar: DeviceKey::from_seed([3; 32]),
             registrar_vkey: signing_key("registrar.test", 3).verifier_key().clone(),
         });
         let state = Arc::new(Mutex::new(State {
             mood: Mood::Honest,
+            witness: None,
             leaves: Vec::new(),
             sealed: Vec::new(),
             asked: HashMap::new(),
@@ -120,7 +141,11 @@ impl Notary {
     }
 
     fn trust_with(&self, registrar: tlog::VerifierKey) -> TrustFile {
-        let policy = format!("log {}\nquorum none\n", self.log.log.verifier_key());
+        let witness = match &self.state.lock().unwrap().witness {
+            Some(url) => format!("witness w1 {} {url}\n", self.log.witness.verifier_key()),
+            None => String::new(),
+        };
+        let policy = format!("log {}\n{witness}quorum none\n", self.log.log.verifier_key());
         let logs = TrustedLogs {
             policy: Policy::parse(policy.as_bytes()).unwrap(),
             window: Window::default(),
@@ -128,6 +153,57 @@ impl Notary {
         };
         let operator = Operator { name: "Notary of the tests".to_owned(), url: None };
         TrustFile::compose(operator, &[logs], &[(registrar, Window::default())]).unwrap()
+    }
+
+    /// From now on the trust file names a witness, which shows this note, or accepts connections and says nothing.
+    pub fn witness(&self, note: Option<Vec<u8>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        self.state.lock().unwrap().witness = Some(format!("http://{}", listener.local_addr().unwrap()));
+        std::thread::spawn(move || {
+            let mut silent = Vec::new();
+            for mut socket in listener.incoming().flatten() {
+                match &note {
+                    Some(note) if read_request(&mut socket).is_some() => {
+                        write_answer(&mut socket, 200, "text/plain", note);
+                    }
+                    Some(_) => {}
+                    None => silent.push(socket),
+                }
+            }
+        });
+    }
+
+    /// A checkpoint of the history so far, or of one with another entry at index 1, as the witness has cosigned it.
+    pub fn cosigned(&self, forked: bool) -> Vec<u8> {
+        let state = self.state.lock().unwrap();
+        let leaves = if forked { fork(&state.leaves) } else { state.leaves.clone() };
+        let note = checkpoint(&leaves, &self.log.log);
+        let cosignature = tlog::cosignature::sign(&self.log.witness, SEALED_AT, note.text()).unwrap();
+        note.with_signature(&cosignature).unwrap().as_bytes().to_vec()
+    }
+
+    /// Forgets all but the first entries, as an operator who restores an older copy.
+    pub fn roll_back(&self, size: usize) {
+        let mut state = self.state.lock().unwrap();
+        state.leaves.truncate(size);
+        state.sealed.truncate(size);
+    }
+
+    /// What the operator could make a copy of.
+    pub fn copy(&self) -> (Vec<Hash>, Vec<(Sealed, Submission)>) {
+        let state = self.state.lock().unwrap();
+        (state.leaves.clone(), state.sealed.clone())
+    }
+
+    /// Puts a copy back.
+    pub fn restore(&self, copy: (Vec<Hash>, Vec<(Sealed, Submission)>)) {
+        let mut state = self.state.lock().unwrap();
+        (state.leaves, state.sealed) = copy;
+    }
+
+    /// Seals the enrolment of somebody else: an entry that a fork can replace without breaking anybody's receipts.
+    pub fn seal_another(&self, seed: u8) {
+        self.enrol(&DeviceKey::from_seed([seed; 32]).public());
     }
 
     pub fn enrol(&self, key: &PublicKey) {
@@ -227,13 +303,9 @@ impl State {
                 honest
             }
             Mood::NoReceipt => Receipt::new(b"c2sp.org/tlog-proof@v1\n".to_vec()).unwrap(),
-            Mood::Split => {
-                // Every other statement is shown a tree of one size that differs in its last leaf.
-                let mut leaves = self.leaves.clone();
-                leaves.resize(1000, leaf_hash(b"filler"));
-                leaves[999] = leaf_hash(&[u8::from(index.is_multiple_of(2))]);
-                receipt(&leaves, index, &keys.log)
-            }
+            // Every other statement is shown the other tree.
+            Mood::Split => receipt(&split_view(&self.leaves, index.is_multiple_of(2)), index, &keys.log),
+            Mood::Forked => receipt(&fork(&self.leaves), index, &keys.log),
             _ => honest,
         };
         let index = LeafIndex::new(place as u64);
@@ -283,11 +355,46 @@ fn split(n: usize) -> usize {
 }
 
 fn receipt(leaves: &[Hash], index: usize, key: &SigningKey) -> Receipt {
-    let head = TreeHead { size: TreeSize::new(leaves.len() as u64), root: tree_hash(leaves) };
-    let checkpoint = Checkpoint::new(ORIGIN, head).unwrap().sign(key).unwrap();
+    let checkpoint = checkpoint(leaves, key);
     let proof = InclusionProof::new(path(leaves, index)).unwrap();
     let proof = TlogProof::new(None, LeafIndex::new(index as u64), proof, checkpoint).unwrap();
     Receipt::new(proof.to_string().into_bytes()).unwrap()
+}
+
+/// A tree of 1000 leaves, one of two.
+fn split_view(leaves: &[Hash], other: bool) -> Vec<Hash> {
+    let mut leaves = leaves.to_vec();
+    leaves.resize(1000, leaf_hash(b"filler"));
+    leaves[999] = leaf_hash(&[u8::from(other)]);
+    leaves
+}
+
+fn fork(leaves: &[Hash]) -> Vec<Hash> {
+    let mut leaves = leaves.to_vec();
+    leaves[1] = leaf_hash(b"another history");
+    leaves
+}
+
+fn checkpoint(leaves: &[Hash], key: &SigningKey) -> tlog::SignedNote {
+    let head = TreeHead { size: TreeSize::new(leaves.len() as u64), root: tree_hash(leaves) };
+    Checkpoint::new(ORIGIN, head).unwrap().sign(key).unwrap()
+}
+
+/// C2SP `tlog-tiles`: `WIDTH` hashes of complete subtrees from `level/index`. A partial tile is the beginning of a wider one.
+fn tile(leaves: &[Hash], path: &str) -> Option<Vec<u8>> {
+    let (level, rest) = path.split_once('/')?;
+    let (index, width) = match rest.split_once(".p/") {
+        Some((index, width)) => (index, width.parse().ok()?),
+        None => (rest, 256),
+    };
+    // Below 1000 tiles, which is all there is here, a path has one part.
+    let (level, index): (u32, usize) = (level.parse().ok()?, index.parse().ok()?);
+    let span = 256_usize.pow(level);
+    let hashes = (index * 256..index * 256 + width).map(|at| {
+        let subtree = leaves.get(at * span..(at + 1) * span)?;
+        Some(*tree_hash(subtree).as_bytes())
+    });
+    Some(hashes.collect::<Option<Vec<_>>>()?.concat())
 }
 
 fn serve(mut socket: TcpStream, state: &Mutex<State>, keys: &Keys) {
@@ -296,11 +403,15 @@ fn serve(mut socket: TcpStream, state: &Mutex<State>, keys: &Keys) {
     }
     let Some((line, body)) = read_request(&mut socket) else { return };
     let (status, content_type, answer) = answer(&line, &body, &mut state.lock().unwrap(), keys);
+    write_answer(&mut socket, status, content_type, &answer);
+}
+
+fn write_answer(socket: &mut TcpStream, status: u16, content_type: &str, answer: &[u8]) {
     let head = format!(
         "HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\nconnection: close\r\n\r\n",
         answer.len()
     );
-    let _ = socket.write_all(head.as_bytes()).and_then(|()| socket.write_all(&answer));
+    let _ = socket.write_all(head.as_bytes()).and_then(|()| socket.write_all(answer));
 }
 
 fn read_request(socket: &mut TcpStream) -> Option<(String, Vec<u8>)> {
@@ -349,6 +460,23 @@ fn answer(line: &str, body: &[u8], state: &mut State, keys: &Keys) -> (u16, &'st
         let kid = rest.split(' ').next().unwrap().parse().unwrap();
         return match state.registry(kid, keys) {
             Some(section) => (200, "application/cbor", section),
+            None => problem(404, "not-found"),
+        };
+    }
+    if line.starts_with("get /log/checkpoint ") && state.mood == Mood::OldCheckpoint {
+        return (200, "text/plain", checkpoint(&state.leaves[..1], &keys.log).as_bytes().to_vec());
+    }
+    let history = match state.mood {
+        Mood::Split => split_view(&state.leaves, false),
+        Mood::Forked => fork(&state.leaves),
+        _ => state.leaves.clone(),
+    };
+    if line.starts_with("get /log/checkpoint ") {
+        return (200, "text/plain", checkpoint(&history, &keys.log).as_bytes().to_vec());
+    }
+    if let (Some(rest), true) = (line.strip_prefix("get /log/tile/"), state.mood != Mood::NoTiles) {
+        return match rest.split(' ').next().and_then(|path| tile(&history, path)) {
+            Some(tile) => (200, "application/octet-stream", tile),
             None => problem(404, "not-found"),
         };
     }

@@ -14,6 +14,9 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_jianzhen-recorder");
 /// Exit code for "safe in the spool, not all sealed".
 pub const WAITING: i32 = 75;
 
+/// Exit code for "the chain has contradicted itself".
+pub const ALARM: i32 = 76;
+
 pub struct Recorder {
     pub folder: tempfile::TempDir,
     pub url: String,
@@ -139,7 +142,13 @@ pub fn examine(bytes: &[u8], evidence: EvidenceFile, trust: &TrustFile) -> Repor
             Event::Header(_) => None,
         })
         .collect();
-    let mut examination = Examination::new(bytes.len() as u64, boundaries, vec![evidence], trust.clone(), RootsInput::default());
+    let mut examination = Examination::new(
+        bytes.len() as u64,
+        boundaries,
+        vec![evidence],
+        trust.clone(),
+        RootsInput::default(),
+    );
     loop {
         match examination.next() {
             Step::Hash(ranges) => ranges.into_iter().for_each(|range| {
