@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::metrics::HttpMetrics;
-use crate::net::{CountingAcceptor, SILENCE};
+use crate::net::{Connections, CountingAcceptor, SILENCE};
 
 /// Certificate chain and private key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,17 @@ pub struct TlsFiles {
 /// TLS from files that were read and fit together.
 #[derive(Debug, Clone)]
 pub struct Tls(RustlsConfig);
+
+/// Bounds on connections.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// How many there may be.
+    pub connections: Connections,
+    /// How long the header of a connection's first request may take.
+    pub first_request: Duration,
+    /// Requests of one HTTP/2 connection at the same time.
+    pub streams: u32,
+}
 
 /// A bound socket that accepts nothing yet.
 #[derive(Debug)]
@@ -108,8 +119,7 @@ impl Listener {
         format!("{scheme}://{}", self.address)
     }
 
-    /// Answers requests with `app`: at most `connections` at a time, of which each must send its first request's header within
-    /// `first_request`.
+    /// Answers requests with `app`, within `bounds`.
     ///
     /// # Errors
     /// [`ListenError::Socket`], [`ListenError::Failed`].
@@ -117,16 +127,16 @@ impl Listener {
         self,
         app: Router,
         metrics: HttpMetrics,
-        connections: usize,
-        first_request: Duration,
+        bounds: Bounds,
     ) -> Result<Listening, ListenError> {
-        let acceptor = CountingAcceptor::new(metrics, connections);
+        let acceptor = CountingAcceptor::new(metrics, bounds.connections);
         let app = app.into_make_service();
         let handle = Handle::new();
         let mut server = axum_server::from_tcp(self.socket).map_err(ListenError::Socket)?;
         // From one request to the end of the next one's header, however busily the bytes drip.
         server.http_builder().http1().header_read_timeout(SILENCE);
-        let server = server.handle(handle.clone()).first_request_timeout(first_request);
+        server.http_builder().http2().max_concurrent_streams(bounds.streams);
+        let server = server.handle(handle.clone()).first_request_timeout(bounds.first_request);
         let server = match self.tls {
             None => tokio::spawn(server.acceptor(acceptor).serve(app)),
             Some(Tls(config)) => {
