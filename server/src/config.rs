@@ -1,6 +1,7 @@
 //! Settings. `config.toml` in the data directory is read first, then environment variables (`JIANZHEN_…`), then flags;
 //! the later wins. The documentation of the fields is the manual.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -34,6 +35,10 @@ pub struct Config {
     /// Bounds on what clients may ask for.
     #[serde(default)]
     pub limits: Limits,
+    /// Where this service asks a witness, by its name in the policy, if that is not the address in `trust.json`: `https`, or `http` to
+    /// this machine or to a private address.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub witnesses: BTreeMap<String, String>,
 }
 
 /// Bounds. The defaults suit a machine with 2 cores and 2 GiB.
@@ -62,6 +67,14 @@ pub struct Limits {
     pub answer_timeout_s: u64,
     /// Statements that one key may have accepted in a minute; every 64 MiB of a deposit count as one more. A spool of a day (43,200 segments of 2 s) takes four minutes.
     pub statements_per_minute: NonZeroU32,
+    /// How long one answer of a witness may take, in milliseconds. After this time without a quorum the service is not ready.
+    pub witness_timeout_ms: u64,
+    /// While nothing is sealed, witnesses cosign the same tree again after so many seconds, so that its age can be seen.
+    pub freshness_s: NonZeroU32,
+    /// The least time between two new checkpoints, in milliseconds.
+    pub checkpoint_interval_ms: u64,
+    /// Entries that may be sealed and not published, while witnesses or the object store are away; then no more are sealed.
+    pub unpublished: NonZeroUsize,
 }
 
 fn default_listen() -> SocketAddr {
@@ -89,6 +102,10 @@ impl Default for Limits {
             body_timeout_s: 30,
             answer_timeout_s: 20,
             statements_per_minute: NonZeroU32::MIN.saturating_add(11_999),
+            witness_timeout_ms: 5000,
+            freshness_s: NonZeroU32::MIN.saturating_add(9),
+            checkpoint_interval_ms: 200,
+            unpublished: at_least_one(65_536),
         }
     }
 }
@@ -102,6 +119,21 @@ impl Limits {
     /// How long a body may take.
     pub fn body_timeout(&self) -> Duration {
         Duration::from_secs(self.body_timeout_s)
+    }
+
+    /// How long one answer of a witness may take.
+    pub fn witness_timeout(&self) -> Duration {
+        Duration::from_millis(self.witness_timeout_ms)
+    }
+
+    /// How old the newest quorum may grow.
+    pub fn freshness(&self) -> Duration {
+        Duration::from_secs(u64::from(self.freshness_s.get()))
+    }
+
+    /// The least time between two new checkpoints.
+    pub fn checkpoint_interval(&self) -> Duration {
+        Duration::from_millis(self.checkpoint_interval_ms)
     }
 
     /// How long a submission waits.
@@ -145,6 +177,7 @@ impl Config {
             tls: None,
             log_format: LogFormat::default(),
             limits: Limits::default(),
+            witnesses: BTreeMap::new(),
         }
     }
 

@@ -18,6 +18,22 @@ pub struct CodeLabel {
     pub code: Word,
 }
 
+/// A witness, by its name in the trust file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WitnessLabel {
+    /// The name.
+    pub witness: String,
+}
+
+/// What came of asking a witness.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WitnessResult {
+    /// The name in the trust file.
+    pub witness: String,
+    /// `cosigned`, or a state as in `docs/spec/http.md`.
+    pub result: Word,
+}
+
 /// Everything that is counted.
 #[derive(Debug)]
 pub struct Metrics {
@@ -38,8 +54,18 @@ pub struct Metrics {
     pub published_size: Number,
     /// Attempts to publish that failed and were repeated.
     pub publish_failures: Counter,
-    /// Seconds from the start of a batch to its publication.
+    /// Seconds from taking a batch to its being durable.
     pub seal_duration: Histogram,
+    /// Checkpoints that were published for the first time.
+    pub archived: Counter,
+    /// When a quorum had cosigned the published checkpoint, in seconds since 1970.
+    pub quorum_time: Number,
+    /// Requests to witnesses, by witness and result.
+    pub witness_requests: Family<WitnessResult, Counter>,
+    /// Size of the tree that a witness has cosigned last.
+    pub witness_size: Family<WitnessLabel, Number>,
+    /// Seconds that a witness takes.
+    pub witness_duration: Histogram,
     /// Lookups answered with evidence, and without.
     pub lookups: Family<CodeLabel, Counter>,
 }
@@ -70,9 +96,32 @@ impl Default for Metrics {
         let seal_duration = Histogram::new(exponential_buckets(0.005, 2.0, 12));
         registry.register_with_unit(
             "log_seal_duration",
-            "Time from the start of a batch to its publication",
+            "Time from taking a batch to its being durable",
             Unit::Seconds,
             seal_duration.clone(),
+        );
+        let archived = Counter::default();
+        registry.register("log_checkpoints", "Checkpoints published for the first time", archived.clone());
+        let quorum_time = Number::default();
+        registry.register(
+            "log_quorum_time",
+            "When a quorum had cosigned the published checkpoint, seconds since 1970",
+            quorum_time.clone(),
+        );
+        let witness_requests = Family::default();
+        registry.register("witness_requests", "Requests to witnesses", witness_requests.clone());
+        let witness_size = Family::default();
+        registry.register(
+            "witness_cosigned_size",
+            "Entries in the tree that the witness has cosigned last",
+            witness_size.clone(),
+        );
+        let witness_duration = Histogram::new(exponential_buckets(0.001, 2.0, 14));
+        registry.register_with_unit(
+            "witness_request_duration",
+            "Time that witnesses take to answer",
+            Unit::Seconds,
+            witness_duration.clone(),
         );
         let lookups = Family::default();
         registry.register("lookups", "Lookups answered", lookups.clone());
@@ -87,6 +136,11 @@ impl Default for Metrics {
             published_size,
             publish_failures,
             seal_duration,
+            archived,
+            quorum_time,
+            witness_requests,
+            witness_size,
+            witness_duration,
             lookups,
         }
     }

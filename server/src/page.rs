@@ -104,9 +104,9 @@ impl Page {
         Self(plain.map(|(address, bytes)| (address.clone(), asset(address, bytes, files))).collect())
     }
 
-    /// The file at an address; `/` is `index.html`.
+    /// The file at an address; `/` and the addresses of the page's views are `index.html`.
     pub fn get(&self, path: &str) -> Option<&Asset> {
-        self.0.get(if path == "/" { "/index.html" } else { path })
+        self.0.get(if matches!(path, "/" | "/chain") { "/index.html" } else { path })
     }
 }
 

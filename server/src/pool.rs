@@ -19,13 +19,11 @@ const MAX_BATCH_BYTES: usize = 8 << 20;
 pub enum Phase {
     /// In memory only.
     Waiting,
-    /// In the database: sealed, but the checkpoint is not published.
+    /// In the database. Its receipt can be had when a checkpoint that covers it is published.
     Durable,
-    /// Published: receipts may go out.
-    Published,
 }
 
-/// Tells how far the batch of a statement has got. The sender goes away without [`Phase::Published`] only when the
+/// Tells how far the batch of a statement has got. The sender goes away without [`Phase::Durable`] only when the
 /// service stops.
 pub type Ticket = watch::Receiver<Phase>;
 

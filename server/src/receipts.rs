@@ -65,7 +65,8 @@ impl Receipts {
     /// The receipt of the entry at `index`; `None` while it is not published.
     pub async fn receipt(&self, index: LeafIndex, entry: &Entry) -> Result<Option<Receipt>, ReceiptError> {
         let Some((size, note)) = self.store.checkpoint_covering(index).await? else { return Ok(None) };
-        // Archived a moment before it is published.
+        // Archived a moment before it is published. Other cosignatures may be published than those that were archived; receipts carry
+        // the archived ones for ever.
         if size > self.published() {
             return Ok(None);
         }

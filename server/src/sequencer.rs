@@ -1,4 +1,8 @@
-//! The sequencer (steps 2 to 6 of the write path). There is one; it does one batch at a time.
+//! The sequencer (steps 2 and 3 of the write path). There is one; it does one batch at a time, and tells the publisher what is
+//! committed.
+//!
+//! It seals nothing that would have to be taken back: not before enough witnesses have said that they know no other history of this
+//! log, not while the clock stands before what is sealed already, and not much further than what could be published.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,16 +13,19 @@ use tlog::{LeafIndex, TileBuilder, TreeSize};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::health::{Health, Part};
 use crate::intake::Admitted;
 use crate::metrics::Metrics;
 use crate::pool::{Phase, Pool, Taken};
-use crate::publish::{PublishError, Publisher};
+use crate::publish::PublishError;
 use crate::random::{RandomError, shuffle};
 use crate::store::{Batch, BatchItem, CommitError, CommitPoint, Store, StoreError};
 
-/// The pauses between attempts to publish: doubled from the first up to the last.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-const LAST_RETRY: Duration = Duration::from_secs(5);
+/// How far the clock may stand before the newest sealing time, in seconds: clocks are corrected by less.
+const MAX_BEHIND: u64 = 10;
+
+/// How often a wrong clock is looked at again.
+const CLOCK_RETRY: Duration = Duration::from_millis(500);
 
 /// Everything the sequencer works with.
 pub struct Sequencer {
@@ -28,16 +35,22 @@ pub struct Sequencer {
     pub store: Store,
     /// Where a batch becomes true.
     pub commit_point: Arc<dyn CommitPoint>,
-    /// Steps 4 and 5.
-    pub publisher: Publisher,
+    /// The edge of the committed tree.
+    pub edge: TileBuilder,
     /// The sealing time.
     pub clock: Arc<dyn Clock>,
     /// Counters.
     pub metrics: Arc<Metrics>,
-    /// Tells everybody the size of the published tree.
-    pub published: watch::Sender<TreeSize>,
-    /// Whether the last attempt to publish succeeded.
-    pub healthy: watch::Sender<bool>,
+    /// What is wrong.
+    pub health: Health,
+    /// Whether enough witnesses agree with the database.
+    pub gate: watch::Receiver<bool>,
+    /// Tells the publisher the size of the committed tree.
+    pub committed: watch::Sender<TreeSize>,
+    /// The size of the published tree.
+    pub published: watch::Receiver<TreeSize>,
+    /// Entries that may be committed and not published.
+    pub unpublished: u64,
     /// How long a batch collects.
     pub interval: Duration,
     /// Sealing time of the newest entry; never decreases.
@@ -53,7 +66,7 @@ pub enum Stop {
     /// The database does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What is stored contradicts itself.
+    /// What is stored contradicts itself, or a witness.
     #[error("The log cannot be published. {0}")]
     Publish(#[from] PublishError),
     /// No randomness for the order of a batch.
@@ -67,11 +80,30 @@ impl Sequencer {
         while self.pool.wait().await {
             // Whoever waits for the whole batch waits no longer than the interval.
             let _ = tokio::time::timeout(self.interval, self.pool.wait_for_batch()).await;
+            self.permitted().await;
             if let Some(taken) = self.pool.take() {
                 self.seal(taken).await?;
             }
         }
         Ok(())
+    }
+
+    /// Waits until something may be sealed.
+    async fn permitted(&mut self) {
+        // The sender lives as long as the publisher, whose end is the service's.
+        let _ = self.gate.wait_for(|open| *open).await;
+        let (committed, unpublished) = (self.edge.size().get(), self.unpublished);
+        let _ = self.published.wait_for(|size| committed.saturating_sub(size.get()) < unpublished).await;
+        while self.clock.now_seconds().get().saturating_add(MAX_BEHIND) < self.sealed_at.get() {
+            let sentence = format!(
+                "The clock says {}, but an entry was sealed at {} already. Nothing is sealed until the clock is right.",
+                self.clock.now_seconds(),
+                self.sealed_at
+            );
+            self.health.trouble(Part::SealingClock, sentence);
+            tokio::time::sleep(CLOCK_RETRY).await;
+        }
+        self.health.well(Part::SealingClock);
     }
 
     async fn seal(&mut self, taken: Taken) -> Result<(), Stop> {
@@ -81,18 +113,17 @@ impl Sequencer {
         if !statements.is_empty() {
             // The order of arrival would show the rhythm of one device.
             shuffle(&mut statements)?;
-            let batch = self.batch(statements);
+            let (batch, edge) = self.batch(statements);
             self.commit_point.commit(&batch).await?;
+            self.edge = edge;
             self.sealed_at = batch.sealed_at;
             self.metrics.committed_size.set(batch.after.size.get());
             self.metrics.sealed.inc_by(u64::try_from(batch.items.len()).unwrap_or(u64::MAX));
-            taken.phase.send_replace(Phase::Durable);
+            self.committed.send_replace(batch.after.size);
         }
+        taken.phase.send_replace(Phase::Durable);
         self.pool.finish();
-        let size = self.publish().await?;
-        taken.phase.send_replace(Phase::Published);
         self.metrics.seal_duration.observe(started.elapsed().as_secs_f64());
-        tracing::debug!(size = size.get(), "published");
         Ok(())
     }
 
@@ -109,8 +140,8 @@ impl Sequencer {
     }
 
     /// Step 2: positions, sealing time and new root, in memory.
-    fn batch(&self, statements: Vec<Arc<Admitted>>) -> Batch {
-        let mut edge: TileBuilder = self.publisher.edge().clone();
+    fn batch(&self, statements: Vec<Arc<Admitted>>) -> (Batch, TileBuilder) {
+        let mut edge = self.edge.clone();
         let before = edge.head();
         let sealed_at = self.sealed_at.max(self.clock.now_seconds());
         let items: Vec<BatchItem> = (before.size.get()..)
@@ -122,30 +153,6 @@ impl Sequencer {
             })
             .collect();
         edge.append(items.iter().map(|item| item.entry.leaf_hash()));
-        Batch { before, after: edge.head(), sealed_at, items }
-    }
-
-    /// Steps 4 and 5, repeated until they succeed: the batch is true already. Meanwhile no other batch is taken, so the
-    /// pool fills up and intake says that it is overloaded.
-    async fn publish(&mut self) -> Result<TreeSize, PublishError> {
-        let mut pause = FIRST_RETRY;
-        loop {
-            match self.publisher.publish().await {
-                Ok(head) => {
-                    self.healthy.send_replace(true);
-                    self.metrics.published_size.set(head.size.get());
-                    self.published.send_replace(head.size);
-                    return Ok(head.size);
-                }
-                Err(error) if error.is_transient() => {
-                    self.healthy.send_replace(false);
-                    self.metrics.publish_failures.inc();
-                    tracing::error!(%error, "the log could not be published; trying again");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LAST_RETRY);
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        (Batch { before, after: edge.head(), sealed_at, items }, edge)
     }
 }

@@ -7,25 +7,37 @@ use evidence::{
     Digest, KeyDigest, LookupRequest, LookupResponse, Outcome, Submission, SubmissionError, TrustFile,
     UnixMillis,
 };
-use tlog::{LeafIndex, SigningKey, TreeSize};
-use tokio::sync::watch;
+use tlog::{LeafIndex, TreeSize};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::chain::ChainCache;
 use crate::clock::Clock;
 use crate::config::Limits;
+use crate::health::{Health, Part};
 use crate::intake::{Admitted, Intake, Quota, QuotaExceeded, Refusal, Returned, Shares};
+use crate::keys::KeyRing;
 use crate::lookup::Lookup;
 use crate::metrics::{CodeLabel, Metrics, Word};
 use crate::objects::Objects;
+use crate::policies::Policies;
 use crate::pool::{Phase, Pool, PoolError, Ticket};
+use crate::publish::{self, Archive, Feeds, Pace, PublishedCheckpoint, Publisher, Slot};
 use crate::receipts::{ReceiptError, Receipts};
-use crate::recover::{RecoverError, recover};
+use crate::recover::{RecoverError, Recovered, recover};
 use crate::registry::{AssembleError, Attested, Wanted, section};
 use crate::sequencer::{Sequencer, Stop};
 use crate::store::index::RevocationState;
 use crate::store::{CommitPoint, SealedPlace, SealedRow, Store, StoreError};
 use crate::tiles::Tiles;
+use crate::witnesses::{Board, OurLog, Witness, WitnessFacts, Witnesses};
+
+/// How long start-up waits for witnesses. A contradiction is then a clean refusal to start; who answers later is heard later.
+const FIRST_ROUND: Duration = Duration::from_secs(5);
+
+/// What couriers may have brought back and nobody has looked at yet.
+const HEARD: usize = 64;
 
 /// What a service is made of.
 pub struct Parts {
@@ -33,10 +45,14 @@ pub struct Parts {
     pub store: Store,
     /// Where batches become true: the database, or a double in tests.
     pub commit_point: Arc<dyn CommitPoint>,
+    /// Where published checkpoints are archived: the database, or a double in tests.
+    pub archive: Arc<dyn Archive>,
     /// The published log.
     pub objects: Objects,
-    /// The log's key; its name is the origin.
-    pub key: SigningKey,
+    /// The log's keys; their name is the origin.
+    pub keys: KeyRing,
+    /// The witnesses of the trust file.
+    pub witnesses: Vec<Witness>,
     /// The trust file that is published; its registrars are obeyed.
     pub trust: Arc<TrustFile>,
     /// The time.
@@ -55,9 +71,13 @@ pub struct Service {
     quota: Quota,
     pool: Arc<Pool>,
     lookup: Lookup,
-    healthy: watch::Receiver<bool>,
+    health: Health,
+    gate: watch::Receiver<bool>,
+    shown: watch::Receiver<Option<PublishedCheckpoint>>,
+    policies: Arc<Policies>,
+    board: Board,
+    chain: ChainCache,
     answer_timeout: Duration,
-    origin: String,
     trust: Arc<TrustFile>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
@@ -72,6 +92,9 @@ pub enum SubmitError {
     /// The service is stopping.
     #[error("The service is stopping.")]
     Stopping,
+    /// Nothing is sealed yet: too few witnesses have answered since the start.
+    #[error("The service does not seal yet: it has not heard from enough witnesses since it started.")]
+    Unchecked,
     /// A key signed more than its share.
     #[error(transparent)]
     Quota(#[from] QuotaExceeded),
@@ -83,15 +106,6 @@ pub enum SubmitError {
     Receipt(#[from] ReceiptError),
 }
 
-/// What the chain is, for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChainFacts {
-    /// The published tree.
-    pub head: tlog::TreeHead,
-    /// Sealing time of its newest entry, and seconds since.
-    pub newest: Option<(u64, u64)>,
-}
-
 /// A statement on its way through intake.
 enum Progress {
     Refused(Refusal),
@@ -100,51 +114,120 @@ enum Progress {
 }
 
 impl Service {
-    /// Brings the log up to date and starts the sequencer. The handle ends when the pool is closed and empty, or with the reason
-    /// why the process must stop.
+    /// Brings the log up to date, asks the witnesses, and starts sequencer and publisher. The handle ends when the pool is closed and
+    /// everything is published, or with the reason why the process must stop.
     pub async fn start(parts: Parts) -> Result<(Arc<Self>, JoinHandle<Result<(), Stop>>), RecoverError> {
-        let Parts { store, commit_point, objects, key, trust, clock, limits } = parts;
+        let Parts { store, commit_point, archive, objects, keys, witnesses, trust, clock, limits } = parts;
         let metrics = Arc::new(Metrics::default());
-        let origin = key.verifier_key().name().as_str().to_owned();
+        let (health, alive) = Health::starting();
+        let policies = Arc::new(Policies::of(&trust, keys.origin().as_str()));
         let tiles = Tiles::new(objects.clone());
         let sealing = store.for_sealing();
-        let (publisher, head) = recover(&sealing, &objects, &tiles, key).await?;
-        let sealed_at = sealing.head().await?.sealed_at;
-        metrics.committed_size.set(head.size.get());
-        metrics.published_size.set(head.size.get());
-        let (published, published_reader) = watch::channel(head.size);
-        let (healthy, healthy_reader) = watch::channel(true);
+        let Recovered { tree, committed, published } = recover(&sealing, &objects, &tiles, &policies).await?;
+        metrics.committed_size.set(committed.head.size.get());
+
+        let board = Board::new(&witnesses);
+        let log = OurLog {
+            origin: policies.origin().to_owned(),
+            keys: policies.log_keys().to_vec(),
+            store: store.clone(),
+            tiles: tiles.clone(),
+        };
+        let witnesses = Witnesses {
+            list: witnesses,
+            log,
+            clock: clock.clone(),
+            board: board.clone(),
+            metrics: metrics.clone(),
+        };
+        let agreed = witnesses.first_round(FIRST_ROUND).await?;
+
+        let (offers, offered) = watch::channel(None);
+        let slot = Slot::new(objects.clone(), published);
+        let (shown, sizes) = (slot.watch(), slot.sizes());
+        metrics.published_size.set(sizes.borrow().get());
+        let edge = tree.edge().clone();
+        let mut publisher = Publisher {
+            store: sealing.clone(),
+            archive,
+            tree,
+            keys,
+            policies: policies.clone(),
+            clock: clock.clone(),
+            slot,
+            offers,
+            health: health.clone(),
+            metrics: metrics.clone(),
+            current: None,
+            previous: None,
+        };
+        let keys_that_agreed: Vec<_> = agreed.iter().map(|(key, _)| key.clone()).collect();
+        let checked = publisher.is_checked(&keys_that_agreed);
+        let (gate, gate_reader) = watch::channel(checked);
+        if shown.borrow().is_none() {
+            health.trouble(Part::Published, "Nothing has been published yet.");
+        }
+        if checked {
+            publisher.resume().await?;
+            publisher.offer().await?;
+        } else {
+            health.trouble(Part::StartCheck, SubmitError::Unchecked.to_string());
+        }
+        let (heard, hearing) = mpsc::channel(HEARD);
+        let couriers = witnesses.couriers(&agreed, &offered, &gate_reader, &heard);
+        let (committing, committed_reader) = watch::channel(committed.head.size);
+        let feeds = Feeds { committed: committed_reader, heard: hearing, gate, agreed: keys_that_agreed };
+
         let pool = Arc::new(Pool::new(&limits, metrics.clone()));
         let sequencer = Sequencer {
             pool: pool.clone(),
             store: sealing,
             commit_point,
-            publisher,
+            edge,
             clock: clock.clone(),
             metrics: metrics.clone(),
-            published,
-            healthy,
+            health: health.clone(),
+            gate: gate_reader.clone(),
+            committed: committing,
+            published: sizes.clone(),
+            unpublished: u64::try_from(limits.unpublished.get()).unwrap_or(u64::MAX),
             interval: limits.batch_interval(),
-            sealed_at,
+            sealed_at: committed.sealed_at,
         };
-        let receipts = Receipts::new(store.clone(), tiles.clone(), published_reader);
+        let pace = Pace {
+            interval: limits.checkpoint_interval(),
+            freshness: limits.freshness(),
+            patience: limits.witness_timeout(),
+        };
+        let running = async move {
+            // They live as long as this: dropped with it, they stop.
+            let (_alive, _couriers, _heard) = (alive, couriers, heard);
+            let sequencing = sequencer.run();
+            let publishing = async { publish::run(publisher, feeds, pace).await.map_err(Stop::from) };
+            tokio::try_join!(sequencing, publishing).map(|_| ())
+        };
+        let receipts = Receipts::new(store.clone(), tiles.clone(), sizes);
         let service = Self {
             intake: Intake::new(store.clone(), trust.clone(), clock.clone()),
             lookup: Lookup::new(store.clone(), receipts.clone()),
             quota: Quota::new(limits.statements_per_minute),
             answer_timeout: limits.answer_timeout(),
-            healthy: healthy_reader,
+            health,
+            gate: gate_reader,
+            shown,
+            policies,
+            board,
+            chain: ChainCache::default(),
             store,
             receipts,
             tiles,
             objects,
             pool,
-            origin,
             trust,
             clock,
             metrics,
         };
-        Ok((Arc::new(service), tokio::spawn(sequencer.run())))
+        Ok((Arc::new(service), tokio::spawn(running)))
     }
 
     /// Seals submissions; gives one outcome each, in order.
@@ -152,6 +235,9 @@ impl Service {
         &self,
         submissions: Vec<Result<Submission, SubmissionError>>,
     ) -> Result<Vec<Outcome>, SubmitError> {
+        if !*self.gate.borrow() {
+            return Err(SubmitError::Unchecked);
+        }
         let deadline = Instant::now() + self.answer_timeout;
         let (progress, admitted) = self.admit(submissions).await?;
         let tickets = self.enqueue(admitted)?;
@@ -285,25 +371,6 @@ impl Service {
         Ok(row.filter(|row| row.kind == evidence::EntryKind::Registry as u64))
     }
 
-    /// What `/api/v1/chain` says.
-    pub async fn chain(&self) -> Result<Option<ChainFacts>, StoreError> {
-        let size = self.published();
-        let Some(note) = self.store.checkpoint_at(size).await? else { return Ok(None) };
-        let checkpoint = tlog::SignedNote::parse(&note).ok();
-        let Some(checkpoint) = checkpoint.and_then(|note| tlog::Checkpoint::unverified(&note).ok()) else {
-            return Err(StoreError::Damaged(format!(
-                "The archived checkpoint of size {size} cannot be read."
-            )));
-        };
-        let newest = match size.get().checked_sub(1) {
-            Some(last) => self.store.entry(LeafIndex::new(last)).await?,
-            None => None,
-        };
-        let now = self.clock.now_seconds().get();
-        let newest = newest.map(|row| (row.sealed_at.get(), now.saturating_sub(row.sealed_at.get())));
-        Ok(Some(ChainFacts { head: checkpoint.head(), newest }))
-    }
-
     /// What a registrar needs to know for a snapshot.
     pub async fn revocation_state(&self) -> Result<RevocationState, StoreError> {
         self.store.revocation_state().await
@@ -319,9 +386,68 @@ impl Service {
         self.receipts.published()
     }
 
-    /// Whether the service can seal at present.
+    /// The published checkpoint.
+    pub fn checkpoint(&self) -> Option<PublishedCheckpoint> {
+        self.shown.borrow().clone()
+    }
+
+    /// The archived checkpoint of exactly this size, if that size was published.
+    pub async fn archived(&self, size: TreeSize) -> Result<Option<Vec<u8>>, StoreError> {
+        if size > self.published() {
+            return Ok(None);
+        }
+        self.store.checkpoint_at(size).await
+    }
+
+    /// The archived checkpoints above `size`, at most `limit`, in order; only what is published.
+    pub async fn archived_after(
+        &self,
+        size: TreeSize,
+        limit: u32,
+    ) -> Result<Vec<(TreeSize, Vec<u8>)>, StoreError> {
+        let published = self.published();
+        let mut found = self.store.checkpoints_after(Some(size), limit).await?;
+        found.retain(|(size, _)| *size <= published);
+        Ok(found)
+    }
+
+    /// The index of the published entry that commits to this statement.
+    pub async fn index_of(&self, statement: &Digest) -> Result<Option<LeafIndex>, StoreError> {
+        let place = self.store.find(statement).await?;
+        Ok(place.map(|place| place.index).filter(|index| self.receipts.covers(*index)))
+    }
+
+    /// What is wrong, in sentences for operators; `None` if the service seals and publishes.
+    pub fn troubles(&self) -> Option<String> {
+        self.health.troubles()
+    }
+
+    /// Whether the service can seal and publish at present.
     pub fn is_ready(&self) -> bool {
-        *self.healthy.borrow() && self.healthy.has_changed().is_ok()
+        self.troubles().is_none()
+    }
+
+    /// How the witnesses of the policies in force do.
+    pub fn witnesses(&self) -> Vec<WitnessFacts> {
+        let asked = self.policies.asked(self.clock.now_seconds());
+        let mut facts = self.board.facts();
+        facts.retain(|facts| asked.iter().any(|witness| *witness.key() == facts.key));
+        facts
+    }
+
+    /// The policies under which the log is published.
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// What is sealed.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What the chain page was told last.
+    pub(crate) fn chain_cache(&self) -> &ChainCache {
+        &self.chain
     }
 
     /// Takes in nothing more; what was accepted is still sealed.
@@ -336,7 +462,7 @@ impl Service {
 
     /// The log's origin line.
     pub fn origin(&self) -> &str {
-        &self.origin
+        self.policies.origin()
     }
 
     /// The trust file.
@@ -360,13 +486,13 @@ impl Service {
     }
 }
 
-/// Waits until a statement is durable at least; published if that takes no longer than the deadline.
+/// Waits until a statement is durable.
 async fn wait(mut ticket: Ticket, deadline: Instant) -> Result<(), SubmitError> {
-    let published = ticket.wait_for(|phase| *phase == Phase::Published);
-    let ended = matches!(tokio::time::timeout_at(deadline, published).await, Ok(Err(_)));
+    let durable = ticket.wait_for(|phase| *phase == Phase::Durable);
+    let ended = matches!(tokio::time::timeout_at(deadline, durable).await, Ok(Err(_)));
     let phase = *ticket.borrow();
     match phase {
-        Phase::Durable | Phase::Published => Ok(()),
+        Phase::Durable => Ok(()),
         Phase::Waiting if ended => Err(SubmitError::Stopping),
         Phase::Waiting => Err(SubmitError::Overloaded),
     }

@@ -1,10 +1,13 @@
 //! Reading published tiles and entry bundles, with a cache.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tlog::{BundleId, HashReader, LoadError, TileBuilder, TileId, TreeHead, TreeSize};
+use tlog::{
+    BundleError, BundleId, EntryBundle, HashReader, LoadError, TileBuilder, TileId, TreeHead, TreeSize,
+};
 
 use crate::objects::{ObjectError, Objects};
 
@@ -16,6 +19,8 @@ const GENERATION: usize = 2048;
 pub struct Tiles {
     objects: Objects,
     cache: Arc<Mutex<Cache>>,
+    /// The largest tree of which all tiles are written.
+    written: Arc<AtomicU64>,
 }
 
 /// Two generations: when the young one is full, the old one is dropped. What is used survives.
@@ -37,6 +42,14 @@ pub enum TileReadError {
     /// A published tile is too short.
     #[error("The published tile {0} has the wrong length.")]
     Length(TileId),
+    /// A published bundle is malformed.
+    #[error("The published bundle {id} cannot be read. {source}")]
+    Bundle {
+        /// Its address.
+        id: BundleId,
+        /// What is wrong with it.
+        source: BundleError,
+    },
     /// The stored tiles are not those of the expected tree.
     #[error("{0}")]
     Load(#[source] LoadError<NotFetched>),
@@ -80,31 +93,37 @@ impl Cache {
 impl Tiles {
     /// Tiles from this object store.
     pub fn new(objects: Objects) -> Self {
-        Self { objects, cache: Arc::default() }
+        Self { objects, cache: Arc::default(), written: Arc::default() }
     }
 
-    /// The bytes of a tile. A partial tile may be cut from the full one: the hashes of a tile never change.
+    /// All tiles of the tree of `size` leaves are written.
+    pub fn grown(&self, size: TreeSize) {
+        self.written.fetch_max(size.get(), Ordering::Release);
+    }
+
+    /// The bytes of a tile. A partial tile is the beginning of every wider one, and is cut from what is there: the full one, or the one
+    /// at the edge of the newest tree.
     pub async fn tile(&self, id: TileId) -> Result<Bytes, TileReadError> {
         if let Some(data) = self.cache().get(id) {
             return Ok(data);
         }
-        let data = match self.objects.get(&id.path()).await? {
-            Some(data) => data,
-            None => self.full(id).await?,
-        };
-        let data = cut(data, id)?;
+        let mut found = self.objects.get(&id.path()).await?;
+        for wider in self.wider(id) {
+            if found.is_none() {
+                found = self.objects.get(&wider.path()).await?;
+            }
+        }
+        let data = cut(found.ok_or(TileReadError::Missing(id))?, id)?;
         self.cache().put(id, data.clone());
         Ok(data)
     }
 
-    async fn full(&self, id: TileId) -> Result<Bytes, TileReadError> {
-        let full = TileId::new(id.level(), id.index(), tlog::tile::TILE_WIDTH);
-        match full {
-            Ok(full) if id.is_partial() => {
-                self.objects.get(&full.path()).await?.ok_or(TileReadError::Missing(id))
-            }
-            _ => Err(TileReadError::Missing(id)),
-        }
+    /// Tiles that begin with the bytes of a partial one.
+    fn wider(&self, id: TileId) -> impl Iterator<Item = TileId> + use<> {
+        let full = TileId::new(id.level(), id.index(), tlog::tile::TILE_WIDTH).ok();
+        let written = TreeSize::new(self.written.load(Ordering::Acquire));
+        let newest = TileId::in_tree(id.level(), id.index(), written);
+        [full, newest].into_iter().flatten().filter(move |wider| wider.width() > id.width())
     }
 
     /// The tiles with these addresses.
@@ -131,9 +150,19 @@ impl Tiles {
         }
     }
 
-    /// The bytes of an entry bundle of exactly this width, if it has been published.
-    pub async fn bundle(&self, id: BundleId) -> Result<Option<Bytes>, ObjectError> {
-        self.objects.get(&id.path()).await
+    /// The bytes of an entry bundle; `None` if neither it nor a wider one is there.
+    pub async fn bundle(&self, id: BundleId) -> Result<Option<Bytes>, TileReadError> {
+        if let Some(data) = self.objects.get(&id.path()).await? {
+            return Ok(Some(data));
+        }
+        let full = BundleId::new(id.index(), tlog::tile::TILE_WIDTH).ok();
+        let newest = BundleId::in_tree(id.index(), TreeSize::new(self.written.load(Ordering::Acquire)));
+        for wider in [full, newest].into_iter().flatten().filter(|wider| wider.width() > id.width()) {
+            if let Some(data) = self.objects.get(&wider.path()).await? {
+                return beginning(&data, wider, id).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// Whether a tree of `size` leaves has this tile or a wider version of it.
@@ -152,4 +181,15 @@ fn cut(data: Bytes, id: TileId) -> Result<Bytes, TileReadError> {
         return Err(TileReadError::Length(id));
     }
     Ok(data.slice(..id.byte_len()))
+}
+
+/// The first entries of a bundle, as many as `id` has.
+fn beginning(data: &[u8], wider: BundleId, id: BundleId) -> Result<Bytes, TileReadError> {
+    let malformed = |source| TileReadError::Bundle { id: wider, source };
+    let all = EntryBundle::parse(wider, data).map_err(malformed)?;
+    let mut bundle = EntryBundle::new();
+    for entry in all.entries().iter().take(usize::from(id.width())) {
+        bundle.push(entry.clone()).map_err(malformed)?;
+    }
+    Ok(Bytes::from(bundle.encode()))
 }

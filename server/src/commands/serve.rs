@@ -9,23 +9,32 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use evidence::TrustFile;
-use serving::{Listener, ReadyFile, Tls, log_lines};
+use serving::{Bounds, Connections, Listener, ReadyFile, Tls, log_lines};
+use tlog::SigningKey;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Limits, Overrides};
 use crate::data_dir::DataDir;
 use crate::http::{SecurityHeaders, router};
-use crate::keys;
+use crate::keys::KeyRing;
 use crate::objects::Objects;
 use crate::page::Page;
+use crate::policies::Policies;
 use crate::sequencer::Stop;
 use crate::service::{Parts, Service};
 use crate::snapshots;
+use crate::witnesses::configured::configured;
 
 /// How long requests may take to end after the signal to stop: longer than a submission waits for its batch.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// How much longer than a submission may take to be answered a connection must have been silent to lose its place.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// Requests of one HTTP/2 connection at the same time: what a browser that reads tiles makes use of.
+const STREAMS: u32 = 100;
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -61,8 +70,7 @@ impl Serve {
         let listener = Listener::bind(config.listen, tls)?;
         let url = config.url.clone().unwrap_or_else(|| listener.base_url());
         let http = service.metrics().http.clone();
-        let (connections, first_request) = (config.limits.connections.get(), config.limits.body_timeout());
-        let mut listening = listener.serve(app, http, connections, first_request).await?;
+        let mut listening = listener.serve(app, http, bounds(&config.limits)).await?;
         let ready_file = match &self.ready_file {
             Some(path) => Some(write_ready(path, &url)?),
             None => None,
@@ -119,32 +127,47 @@ async fn start(
     config: &Config,
 ) -> anyhow::Result<(Arc<Service>, JoinHandle<Result<(), Stop>>)> {
     let (_, store) = super::open(data).await?;
-    let key = keys::load(&data.log_key())?;
+    let keys = KeyRing::load(data)?;
     ensure!(
-        key.verifier_key().name().as_str() == config.origin,
-        "config.toml names the origin {}, but log.key is the key of {}.",
+        keys.origin().as_str() == config.origin,
+        "config.toml names the origin {}, but the keys are of {}.",
         config.origin,
-        key.verifier_key().name()
+        keys.origin()
     );
     let bytes = fs::read(data.trust()).context("trust.json cannot be read")?;
     let trust = Arc::new(TrustFile::parse(&bytes)?);
-    let trusted = trust.logs().iter().flat_map(|logs| logs.policy.logs());
     ensure!(
-        trusted.into_iter().any(|log| log.key() == key.verifier_key()),
-        "trust.json does not name this log ({}); nobody could verify its receipts.",
-        key.verifier_key()
+        !keys.signers(trust.logs()).is_empty(),
+        "trust.json names no key of this log ({}); nobody could verify its receipts.",
+        keys.keys()
+            .iter()
+            .map(SigningKey::verifier_key)
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
     );
+    let policies = Policies::of(&trust, &config.origin);
+    let witnesses = configured(&policies, &config.witnesses, config.limits.witness_timeout())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let parts = Parts {
         commit_point: Arc::new(store.clone()),
+        archive: Arc::new(store.clone()),
         store,
         objects: Objects::local(&data.objects())?,
-        key,
+        keys,
+        witnesses,
         trust,
         clock,
         limits: config.limits.clone(),
     };
     Ok(Service::start(parts).await?)
+}
+
+fn bounds(limits: &Limits) -> Bounds {
+    // A submission is silent while its batch is sealed.
+    let silent_for = limits.answer_timeout() + SLACK;
+    let connections = Connections { at_most: limits.connections, silent_for };
+    Bounds { connections, first_request: limits.body_timeout(), streams: STREAMS }
 }
 
 fn write_ready(path: &Path, url: &str) -> anyhow::Result<ReadyFile> {

@@ -59,11 +59,15 @@ pub fn router(service: Arc<Service>, page: Page, limits: &Limits, headers: Secur
         .route("/log/checkpoint", get(log::checkpoint))
         .route("/log/tile/{*address}", get(log::tile))
         .route("/log/statement/{index}", get(log::statement))
+        .route("/log/checkpoints/{size}", get(log::archived))
+        .route("/log/checkpoints/after/{size}", get(log::archived_after))
+        .route("/log/index/{statement}", get(log::index))
         .fallback(page::file)
         .method_not_allowed_fallback(page::method_not_allowed)
         .layer(middleware::from_fn_with_state(Places::new(limits.requests.get()), limits::limit));
     public
         .merge(operations)
+        .layer(middleware::from_fn(log::static_only))
         .layer(middleware::from_fn_with_state(service.metrics().http.clone(), metrics::count))
         .layer(middleware::from_fn_with_state(headers, headers::add))
         .with_state(app)

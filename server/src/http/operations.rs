@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 
 use super::App;
 use super::problem::{Code, Problem};
@@ -15,7 +14,10 @@ pub(super) async fn healthz() -> &'static str {
 }
 
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
-    if app.service.is_ready() { Ok("ready\n") } else { Err(Problem::new(Code::NotReady)) }
+    match app.service.troubles() {
+        None => Ok("ready\n"),
+        Some(sentences) => Err(Problem::with_detail(Code::NotReady, sentences)),
+    }
 }
 
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
@@ -25,17 +27,8 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
 pub(super) async fn chain(State(app): State<App>) -> Result<Response, Problem> {
     let facts = app.service.chain().await.map_err(|error| Problem::internal(&error))?;
     let facts = facts.ok_or(Problem::new(Code::NotReady))?;
-    let mut body = json!({
-        "origin": app.service.origin(),
-        "size": facts.head.size.get(),
-        "root": facts.head.root.to_base64(),
-        "witnesses": [],
-    });
-    if let Some((published, age)) = facts.newest {
-        body["published"] = published.into();
-        body["age"] = age.into();
-    }
-    Ok(json_response(body.to_string().into()))
+    let body = serde_json::to_vec(&facts).map_err(|error| Problem::internal(&error))?;
+    Ok(json_response(body.into()))
 }
 
 pub(super) async fn trust(State(app): State<App>) -> Response {

@@ -17,6 +17,8 @@ pub enum Code {
     SubmissionMalformed,
     /// The body is not a lookup-request.
     LookupMalformed,
+    /// An address below `/log/` with a query.
+    QueryRefused,
     /// One key signed more than its share.
     QuotaExceeded,
     /// The service is at its limit.
@@ -42,6 +44,9 @@ impl From<Code> for Kind {
             ),
             Code::LookupMalformed => {
                 Self::new("lookup-malformed", StatusCode::BAD_REQUEST, "The body is not a lookup request.")
+            }
+            Code::QueryRefused => {
+                Self::new("query-refused", StatusCode::BAD_REQUEST, "The address does not take a query.")
             }
             Code::QuotaExceeded => Self::new(
                 "quota-exceeded",

@@ -47,6 +47,7 @@ impl From<SubmitError> for Problem {
         match error {
             SubmitError::Overloaded => Self::new(Code::Overloaded),
             SubmitError::Stopping => Self::new(Code::NotReady),
+            SubmitError::Unchecked => Self::with_detail(Code::NotReady, error),
             SubmitError::Quota(exceeded) => {
                 Self::with_detail(Code::QuotaExceeded, exceeded).retry_after(exceeded.retry_after_s)
             }

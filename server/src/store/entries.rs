@@ -192,7 +192,7 @@ impl Store {
     }
 }
 
-fn read_checkpoint(row: &SqliteRow) -> Result<(TreeSize, Vec<u8>), StoreError> {
+pub(super) fn read_checkpoint(row: &SqliteRow) -> Result<(TreeSize, Vec<u8>), StoreError> {
     let size = TreeSize::new(from_column(row.try_get("size")?, "A checkpoint's size")?);
     Ok((size, row.try_get("note")?))
 }

@@ -6,6 +6,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`commit`] | the commit point: a batch and the new tree head, in one transaction, conditional on the old head |
+//! | [`restoring`] | a log that is read back from a mirror |
 //! | [`projection`] | what the lookup index says of one entry |
 //! | [`entries`] | reading entries, checkpoints and the tree head |
 //! | [`archive`] | what the chain page asks of archived checkpoints |
@@ -20,6 +21,7 @@ pub mod gaps;
 pub mod index;
 pub mod integrity;
 pub mod projection;
+pub mod restoring;
 
 use std::path::Path;
 use std::time::Duration;
@@ -96,6 +98,22 @@ impl Store {
             .connect_with(options.pragma("query_only", "ON"))
             .await?;
         Ok(Self { writer, readers })
+    }
+
+    /// Opens a copy of a database to read it.
+    pub async fn open_for_reading(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        let only = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        Ok(Self { writer: only.clone(), readers: only })
+    }
+
+    /// Copies one state of the database into `path`, an empty file; others may write meanwhile.
+    pub async fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        let path = path.to_str().ok_or_else(|| {
+            StoreError::Database(sqlx::Error::Configuration("The path of the copy is not UTF-8.".into()))
+        })?;
+        sqlx::query("VACUUM INTO ?").bind(path).execute(&self.writer).await?;
+        Ok(())
     }
 
     /// The same database over the writing connection alone: what seals never waits behind visitors' queries. For the sequencer,
