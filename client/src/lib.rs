@@ -22,6 +22,6 @@ mod server_url;
 pub use alarms::{AlarmError, SavedAlarm, save_alarm, saved_alarms};
 pub use http::{Answer, Client, ClientError, Problem};
 pub use pins::{Kept, PinError, PinStore};
-pub use roots::RootsClient;
+pub use roots::{RootsClient, accepted, origins};
 pub use sentence::sentences;
 pub use server_url::{ServerUrl, ServerUrlError};

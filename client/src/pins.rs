@@ -7,6 +7,7 @@
 //! A comparison of roots asks the network, so nothing is locked while it runs. A run says what it has seen when it wants to
 //! replace a pin; where another run was faster, it compares again.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -58,6 +59,15 @@ impl PinStore {
     #[must_use]
     pub fn new(folder: PathBuf) -> Self {
         Self { folder }
+    }
+
+    /// Where the user's pins are unless something else is asked for: `jianzhen/pins` in the state folder (XDG Base Directory). None
+    /// without a home.
+    #[must_use]
+    pub fn default_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+        let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
+        Some(state.join("jianzhen/pins"))
     }
 
     /// The folder.
@@ -132,6 +142,23 @@ mod tests {
 
     fn store(folder: &tempfile::TempDir) -> PinStore {
         PinStore::new(folder.path().join("state/pins"))
+    }
+
+    #[test]
+    fn pins_lie_in_the_users_state() {
+        let of = |pairs: &'static [(&str, &str)]| {
+            PinStore::default_folder(|name| {
+                pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into())
+            })
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[("HOME", "/h")]), Some("/h/.local/state/jianzhen/pins".into()));
+        assert_eq!(of(&[("HOME", "/h"), ("XDG_STATE_HOME", "/s")]), Some("/s/jianzhen/pins".into()));
+        // The specification: a relative path is invalid and ignored.
+        assert_eq!(
+            of(&[("HOME", "/h"), ("XDG_STATE_HOME", "s")]),
+            Some("/h/.local/state/jianzhen/pins".into())
+        );
     }
 
     #[test]

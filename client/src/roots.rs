@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use evidence::report::RootsAlarm;
 use evidence::{Comparison, Pin, RootsAddress, RootsRequest, RootsStep, TrustFile};
+use tlog::{SignedNote, VerifiedCheckpoint};
 
 use crate::{Client, ClientError, Kept, PinError, PinStore, ServerUrl};
 
@@ -114,18 +115,183 @@ impl RootsClient {
                 Kept::Moved(current) => current,
             };
             let Some(current) = &seen else { continue };
-            let pins = vec![current.clone(), pin.note.clone()];
-            let mut comparison = match self.service {
-                Some(_) => Comparison::new(trust, None, pins),
-                None => Comparison::offline(trust, None, pins),
-            };
+            // Ours against theirs: it takes the place of theirs if it is larger and connected.
+            let Some(ours) = accepted(trust, &pin.note) else { return Ok(None) };
+            let compare = if self.service.is_some() { Comparison::new } else { Comparison::offline };
+            let mut comparison = compare(trust, Some(ours), vec![current.clone()]);
             self.settle(&mut comparison);
             let outcome = comparison.outcome();
             match (outcome.alarm, outcome.pin) {
-                (None, Some(both)) if both.origin == pin.origin => pin = both,
+                (None, Some(larger)) => pin = larger,
                 (alarm, _) => return Ok(alarm),
             }
         }
         Ok(None)
+    }
+}
+
+/// The checkpoint in `note`, if it satisfies a policy of `trust`, whenever that was valid: what was signed stays signed.
+#[must_use]
+pub fn accepted(trust: &TrustFile, note: &[u8]) -> Option<VerifiedCheckpoint> {
+    let note = SignedNote::parse(note).ok()?;
+    trust.logs().iter().find_map(|logs| logs.policy.verify_checkpoint(&note).ok())
+}
+
+/// The logs that `trust` names, in its order, each once.
+#[must_use]
+pub fn origins(trust: &TrustFile) -> Vec<String> {
+    let mut origins: Vec<String> = Vec::new();
+    for log in trust.logs().iter().flat_map(|logs| logs.policy.logs()) {
+        let origin = log.key().name().as_str();
+        if !origins.iter().any(|known| known == origin) {
+            origins.push(origin.to_owned());
+        }
+    }
+    origins
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use evidence::report::AlarmKind;
+    use evidence::{Operator, TrustedLogs, Window};
+    use tlog::{
+        Checkpoint, Hash, KeyAlgorithm, KeyName, Policy, SigningKey, TileId, TreeHead, TreeSize, leaf_hash,
+        root_of,
+    };
+
+    use super::*;
+
+    const ORIGIN: &str = "log.test";
+
+    fn log_key() -> SigningKey {
+        SigningKey::from_seed(KeyName::new(ORIGIN).unwrap(), KeyAlgorithm::Ed25519, &[1; 32]).unwrap()
+    }
+
+    fn trust() -> TrustFile {
+        let policy = format!("log {}\nquorum none\n", log_key().verifier_key());
+        let policy = Policy::parse(policy.as_bytes()).unwrap();
+        let logs = TrustedLogs { policy, window: Window::default(), closed: None };
+        let registrar =
+            SigningKey::from_seed(KeyName::new("r").unwrap(), KeyAlgorithm::Ed25519, &[2; 32]).unwrap();
+        let operator = Operator { name: "Tests".to_owned(), url: None };
+        let registrars = [(registrar.verifier_key().clone(), Window::default())];
+        TrustFile::compose(operator, &[logs], &registrars).unwrap()
+    }
+
+    fn chain(size: u8) -> Vec<Hash> {
+        (0..size).map(|leaf| leaf_hash(&[leaf])).collect()
+    }
+
+    fn pin(leaves: &[Hash]) -> Pin {
+        let size = TreeSize::new(leaves.len() as u64);
+        let head = TreeHead { size, root: root_of(leaves.iter().copied()) };
+        let note = Checkpoint::new(ORIGIN, head).unwrap().sign(&log_key()).unwrap();
+        Pin { origin: ORIGIN.to_owned(), note: note.as_bytes().to_vec() }
+    }
+
+    /// A service that answers every `GET` by its path, and never where there is no answer.
+    fn service(answer: impl Fn(&str) -> Option<Vec<u8>> + Send + 'static) -> RootsClient {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            let mut silent = Vec::new();
+            for mut socket in listener.incoming().flatten() {
+                let mut request = [0; 4096];
+                let read = socket.read(&mut request).unwrap_or(0);
+                let line = String::from_utf8_lossy(&request[..read]).into_owned();
+                let Some(body) = answer(line.split(' ').nth(1).unwrap_or_default()) else {
+                    silent.push(socket);
+                    continue;
+                };
+                let head =
+                    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+                let _ = socket.write_all(head.as_bytes()).and_then(|()| socket.write_all(&body));
+            }
+        });
+        RootsClient::new(Some(url.parse().unwrap())).unwrap()
+    }
+
+    /// The service of a chain of up to 256 entries.
+    fn chain_service(leaves: Vec<Hash>) -> RootsClient {
+        service(move |path| match path.strip_prefix("/log/tile/0/000.p/") {
+            Some(width) => {
+                let leaves = leaves.get(..width.parse().ok()?).unwrap_or_default();
+                Some(leaves.iter().flat_map(|leaf| *leaf.as_bytes()).collect())
+            }
+            None => Some(pin(&leaves).note),
+        })
+    }
+
+    fn tile(index: u64) -> RootsRequest {
+        RootsRequest::Tile(TileId::new(0, index, 256).unwrap())
+    }
+
+    #[test]
+    fn answers_come_in_the_order_of_the_requests_and_the_silent_keep_nobody_waiting() {
+        let client = service(|path| (!path.ends_with("/007")).then(|| path.as_bytes().to_vec()));
+        let requests: Vec<_> = (0..40).map(tile).collect();
+        let answers = client.ask(&requests, Instant::now() + Duration::from_secs(2));
+        for (at, answer) in answers.into_iter().enumerate() {
+            let expected = format!("/log/tile/0/{at:03}").into_bytes();
+            assert_eq!(answer, (at != 7).then_some(expected), "{at}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_after_the_deadline_nor_without_a_service() {
+        let client = service(|_| Some(Vec::new()));
+        assert_eq!(client.ask(&[tile(0)], Instant::now()), [None]);
+        let nobody = RootsClient::new(None).unwrap();
+        assert_eq!(nobody.ask(&[tile(0), RootsRequest::Published], RootsClient::deadline()), [None, None]);
+    }
+
+    #[test]
+    fn plain_http_to_another_machine_and_a_longer_answer_are_no_answer() {
+        let nobody = RootsClient::new(None).unwrap();
+        let far = RootsRequest::Witness {
+            name: "w1".to_owned(),
+            url: "http://192.0.2.1".to_owned(),
+            origin_hash: "00".repeat(32),
+        };
+        assert_eq!(nobody.ask(&[far], RootsClient::deadline()), [None]);
+        let client = service(|_| Some(vec![0; 8193]));
+        assert_eq!(client.ask(&[tile(0)], RootsClient::deadline()), [None]);
+    }
+
+    #[test]
+    fn of_two_runs_the_larger_root_is_kept_whoever_comes_first() {
+        let (trust, folder) = (trust(), tempfile::tempdir().unwrap());
+        let client = chain_service(chain(9));
+        for (name, first, second) in [("a", 9, 7), ("b", 7, 9)] {
+            let store = PinStore::new(folder.path().join(name));
+            store.keep(ORIGIN, None, &pin(&chain(5)).note).unwrap();
+            let seen = store.read(ORIGIN).unwrap();
+            let remember = |size| client.remember(&store, &trust, seen.clone(), pin(&chain(size))).unwrap();
+            assert_eq!((remember(first), remember(second)), (None, None));
+            assert_eq!(store.read(ORIGIN).unwrap().unwrap(), pin(&chain(9)).note, "{name}");
+        }
+    }
+
+    #[test]
+    fn two_runs_that_were_shown_two_histories_notice() {
+        let (trust, folder) = (trust(), tempfile::tempdir().unwrap());
+        let mut fork = chain(9);
+        fork[6] = leaf_hash(b"another history");
+        let store = PinStore::new(folder.path().to_owned());
+        store.keep(ORIGIN, None, &pin(&chain(5)).note).unwrap();
+        let seen = store.read(ORIGIN).unwrap();
+        // Both continue the five entries that both have seen.
+        let client = chain_service(chain(9));
+        assert_eq!(client.remember(&store, &trust, seen.clone(), pin(&chain(8))).unwrap(), None);
+        let alarm = chain_service(fork.clone()).remember(&store, &trust, seen.clone(), pin(&fork)).unwrap();
+        assert_eq!(alarm.unwrap().kind, AlarmKind::Forked);
+        assert_eq!(store.read(ORIGIN).unwrap().unwrap(), pin(&chain(8)).note);
+        // Of one size, without asking anybody.
+        let nobody = RootsClient::new(None).unwrap();
+        let alarm = nobody.remember(&store, &trust, seen, pin(&fork[..8])).unwrap();
+        assert_eq!(alarm.unwrap().kind, AlarmKind::Forked);
     }
 }

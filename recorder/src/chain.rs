@@ -10,12 +10,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use client::{ClientError, PinError, PinStore, RootsClient, ServerUrl, save_alarm};
+use client::{ClientError, PinError, PinStore, RootsClient, ServerUrl, accepted, origins, save_alarm};
 use evidence::report::{AlarmKind, RootSource, RootsAlarm, SignedRoot};
 use evidence::statement::ChainHead;
 use evidence::{Comparison, Digest, RootsRequest, TrustFile};
 use tlog::tile_reader::{growth, growth_tiles};
-use tlog::{HashReader, SignedNote, TileId, TreeSize, VerifiedCheckpoint};
+use tlog::{HashReader, TileId, TreeSize, VerifiedCheckpoint};
 
 use crate::outbox::locked;
 
@@ -126,7 +126,7 @@ impl Chain {
             match pins.read(&origin) {
                 Ok(None) => {}
                 Ok(Some(note)) => {
-                    if let Some(pin) = verified(&trust, &note).filter(|pin| pin.origin() == origin) {
+                    if let Some(pin) = accepted(&trust, &note).filter(|pin| pin.origin() == origin) {
                         state.pinned.insert(origin.clone(), pin);
                         // Later policies are about newer logs.
                         state.newest = Some(origin);
@@ -238,7 +238,7 @@ impl Chain {
             }
             Some(alarm) => news.push(News::Warning { kind: alarm.kind, sentence: warning(&alarm) }),
             None => {
-                let pin = outcome.pin.and_then(|pin| verified(&self.trust, &pin.note));
+                let pin = outcome.pin.and_then(|pin| accepted(&self.trust, &pin.note));
                 if let Some(pin) = pin {
                     // Where a receipt was faster, its tree is pinned, and this one is looked at again next time.
                     self.replace(pins.get(pin.origin()), &pin);
@@ -363,23 +363,6 @@ impl HashReader for Tiles {
     fn tile(&self, id: TileId) -> Result<Vec<u8>, NoTile> {
         self.0.get(&id).cloned().ok_or(NoTile)
     }
-}
-
-/// The logs that a trust file names, in its order, each once.
-fn origins(trust: &TrustFile) -> Vec<String> {
-    let mut origins: Vec<String> = Vec::new();
-    for log in trust.logs().iter().flat_map(|logs| logs.policy.logs()) {
-        let origin = log.key().name().as_str();
-        if !origins.iter().any(|known| known == origin) {
-            origins.push(origin.to_owned());
-        }
-    }
-    origins
-}
-
-fn verified(trust: &TrustFile, note: &[u8]) -> Option<VerifiedCheckpoint> {
-    let note = SignedNote::parse(note).ok()?;
-    trust.logs().iter().find_map(|logs| logs.policy.verify_checkpoint(&note).ok())
 }
 
 /// "of 12 entries that the witness w1 shows", without what a terminal could take for a command.

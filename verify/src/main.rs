@@ -10,7 +10,7 @@ use client::PinStore;
 use jianzhen_verify::cli::{Cli, Lang};
 use jianzhen_verify::run::{Surroundings, Verified, evidence_beside, verify};
 use jianzhen_verify::text::Text;
-use jianzhen_verify::{ask, exit, pins, print, trust};
+use jianzhen_verify::{ask, exit, print, trust};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -75,7 +75,7 @@ fn pin_store(cli: &Cli, text: &Text) -> Option<PinStore> {
     if cli.no_pins {
         return None;
     }
-    let folder = cli.pins.clone().or_else(|| pins::default_folder(|name| std::env::var_os(name)));
+    let folder = cli.pins.clone().or_else(|| PinStore::default_folder(|name| std::env::var_os(name)));
     if folder.is_none() && !cli.files.is_empty() {
         say(text.get("label", "no-pins"));
     }
