@@ -73,6 +73,8 @@ pub enum News {
         /// For the person.
         sentence: String,
     },
+    /// The pin could not be kept on the medium.
+    Trouble(String),
 }
 
 /// The pins of one device.
@@ -95,6 +97,8 @@ struct State {
     /// The chain that the service shows: of the pin seen or replaced last.
     newest: Option<String>,
     glanced: Vec<VerifiedCheckpoint>,
+    /// Why the pin on the medium is older than the one in memory.
+    trouble: Option<PinError>,
 }
 
 /// How two trees are related.
@@ -245,6 +249,8 @@ impl Chain {
                 }
             }
         }
+        let trouble = locked(&self.state).trouble.take();
+        news.extend(trouble.map(|trouble| News::Trouble(trouble.to_string())));
         news
     }
 
@@ -259,8 +265,9 @@ impl Chain {
         if locked(&self.state).pinned.get(origin) != seen {
             return false;
         }
-        let _kept = self.keep(origin, new.note().as_bytes());
+        let kept = self.keep(origin, new.note().as_bytes());
         let mut state = locked(&self.state);
+        state.trouble = kept.err();
         state.pinned.insert(origin.to_owned(), new.clone());
         state.newest = Some(origin.to_owned());
         true
@@ -386,5 +393,102 @@ fn warning(alarm: &RootsAlarm) -> String {
         _ => format!(
             "The service did not show that the root {theirs} and the root {ours} belong to one notary chain."
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use evidence::{Operator, TrustedLogs, Window};
+    use tlog::{Checkpoint, KeyAlgorithm, KeyName, Policy, SigningKey, TreeHead, leaf_hash};
+
+    use super::*;
+
+    const ORIGIN: &str = "log.test";
+
+    fn key(name: &str, seed: u8) -> SigningKey {
+        SigningKey::from_seed(KeyName::new(name).unwrap(), KeyAlgorithm::Ed25519, &[seed; 32]).unwrap()
+    }
+
+    fn trust() -> TrustFile {
+        let policy = format!("log {}\nquorum none\n", key(ORIGIN, 1).verifier_key());
+        let policy = Policy::parse(policy.as_bytes()).unwrap();
+        let logs = TrustedLogs { policy, window: Window::default(), closed: None };
+        let registrars = [(key("registrar.test", 2).verifier_key().clone(), Window::default())];
+        let operator = Operator { name: "Tests".to_owned(), url: None };
+        TrustFile::compose(operator, &[logs], &registrars).unwrap()
+    }
+
+    fn tree(size: u64, root: &[u8]) -> VerifiedCheckpoint {
+        let head = TreeHead { size: TreeSize::new(size), root: leaf_hash(root) };
+        let note = Checkpoint::new(ORIGIN, head).unwrap().sign(&key(ORIGIN, 1)).unwrap();
+        accepted(&trust(), note.as_bytes()).unwrap()
+    }
+
+    /// A chain of which nobody answers: nothing listens at the port of a listener that is gone.
+    fn alone(folder: &tempfile::TempDir) -> Chain {
+        let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let server = format!("http://{gone}").parse().unwrap();
+        let (pins, alarms) = (folder.path().join("pins"), folder.path().join("alarms"));
+        let (chain, troubles) = Chain::open(&pins, &alarms, trust(), server).unwrap();
+        assert!(troubles.is_empty());
+        chain
+    }
+
+    fn size(chain: &Chain) -> Option<u64> {
+        chain.chain_head().map(|head| head.size)
+    }
+
+    #[test]
+    fn the_first_tree_is_believed_and_a_glance_moves_it_no_further() {
+        let folder = tempfile::tempdir().unwrap();
+        let chain = alone(&folder);
+        assert_eq!(size(&chain), None);
+        chain.glance(&tree(7, b"seven")).unwrap();
+        for other in [tree(9, b"nine"), tree(5, b"five"), tree(7, b"seven")] {
+            chain.glance(&other).unwrap();
+            assert_eq!(size(&chain), Some(7), "nobody has shown that these are one chain");
+        }
+        assert_eq!(size(&alone(&folder)), Some(7), "and it is remembered");
+    }
+
+    #[test]
+    fn two_roots_of_one_size_need_nobody_to_be_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let chain = alone(&folder);
+        chain.admit(&tree(7, b"seven")).unwrap();
+        assert!(!chain.is_alarmed());
+        let alarm = chain.glance(&tree(7, b"other")).unwrap_err();
+        assert_eq!(alarm.kind, AlarmKind::Forked);
+        assert!(matches!(chain.admit(&tree(7, b"other")), Err(ChainError::Alarm(same)) if same == alarm));
+        assert!(chain.is_alarmed());
+        let saved = client::saved_alarms(&folder.path().join("alarms")).unwrap();
+        assert_eq!(saved.len(), 1, "the same alarm twice is one");
+        assert_eq!(std::fs::read(&saved[0].ours).unwrap(), tree(7, b"seven").note().as_bytes());
+        assert_eq!(std::fs::read(&saved[0].theirs).unwrap(), tree(7, b"other").note().as_bytes());
+        assert_eq!(size(&chain), Some(7));
+    }
+
+    #[test]
+    fn without_tiles_neither_a_larger_nor_a_smaller_tree_is_let_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let chain = alone(&folder);
+        chain.admit(&tree(7, b"seven")).unwrap();
+        for other in [tree(9, b"nine"), tree(5, b"five")] {
+            assert!(matches!(chain.admit(&other), Err(ChainError::Unconnected { .. })));
+        }
+        chain.admit(&tree(7, b"seven")).unwrap();
+        assert_eq!((size(&chain), chain.is_alarmed()), (Some(7), false));
+        assert_eq!(chain.cross_check(), [], "who does not answer proves nothing");
+    }
+
+    #[test]
+    fn a_pin_that_cannot_be_kept_holds_for_this_run_and_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let chain = alone(&folder);
+        std::fs::write(folder.path().join("pins"), b"in the way").unwrap();
+        chain.admit(&tree(7, b"seven")).unwrap();
+        assert_eq!(size(&chain), Some(7));
+        assert!(matches!(&chain.cross_check()[..], [News::Trouble(_)]));
+        assert!(chain.glance(&tree(7, b"other")).is_err());
     }
 }

@@ -68,6 +68,7 @@ fn run(chain: &Chain, display: &Display, shared: &Shared) {
             let (what, sentence) = match news {
                 News::Alarm(alarm) => (alarm.to_string(), alarm.to_string()),
                 News::Warning { kind, sentence } => (kind.as_str().to_owned(), sentence),
+                News::Trouble(sentence) => (sentence.clone(), sentence),
             };
             if said.insert(what) {
                 display.say(&sentence);
