@@ -10,7 +10,7 @@ use crate::i18n::t_string;
 use crate::words::{self, Words, fill};
 
 /// A label, what it is, and on whose word.
-struct Fact {
+pub(crate) struct Fact {
     label: &'static str,
     value: String,
     source: Option<&'static str>,
@@ -18,15 +18,18 @@ struct Fact {
 }
 
 impl Fact {
-    fn new(label: &'static str, value: impl Into<String>) -> Self {
+    /// A fact; each line of `value` gets a line.
+    pub(crate) fn new(label: &'static str, value: impl Into<String>) -> Self {
         Self { label, value: value.into(), source: None, is_digest: false }
     }
 
-    fn digest(label: &'static str, value: impl ToString) -> Self {
+    /// A digest, a key, a name of a log.
+    pub(crate) fn digest(label: &'static str, value: impl ToString) -> Self {
         Self { label, value: value.to_string(), source: None, is_digest: true }
     }
 
-    fn by(self, source: &'static str) -> Self {
+    /// The same, on somebody's word.
+    pub(crate) fn by(self, source: &'static str) -> Self {
         Self { source: Some(source), ..self }
     }
 }
@@ -204,7 +207,8 @@ fn chain_facts(i18n: Words, chain: &ChainFacts) -> Vec<Fact> {
     facts
 }
 
-fn list(facts: Vec<Fact>) -> impl IntoView + use<> {
+/// The facts as a list.
+pub(crate) fn list(facts: Vec<Fact>) -> impl IntoView + use<> {
     let rows = facts.into_iter().map(|fact| {
         view! {
             <dt>{fact.label}</dt>

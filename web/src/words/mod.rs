@@ -31,6 +31,14 @@ pub(crate) fn stage(i18n: Words, stage: Stage) -> &'static str {
     }
 }
 
+/// Two sentences, one after the other.
+pub(crate) fn both(i18n: Words, first: &str, second: &str) -> String {
+    match i18n.get_locale() {
+        Locale::zh => format!("{first}{second}"),
+        Locale::en => format!("{first} {second}"),
+    }
+}
+
 /// An instant in Beijing time, without its offset: for tables whose heading names it.
 pub(crate) fn short_time(i18n: Words, millis: u64) -> String {
     let beijing = Beijing::from_millis(millis);

@@ -66,7 +66,7 @@ impl Subject {
 
     fn fsck(&self) -> String {
         format!(
-            "printf %s {} > log.vkey\ngo run github.com/transparency-dev/tessera/cmd/fsck@latest --ui=false \\\n  \
+            "printf %s {} > log.vkey\ngo run github.com/transparency-dev/tessera/cmd/fsck@main --ui=false \\\n  \
              --storage_url={} --public_key=log.vkey",
             quoted(&self.vkey),
             quoted(&format!("{}/log/", self.service))

@@ -15,6 +15,7 @@ use crate::i18n::{t, t_string, use_i18n};
 use crate::intake::{self, Handover};
 use crate::route::{Place, Route};
 use crate::view::chain::{Word, WordBadge};
+use crate::view::facts::{Fact, list};
 use crate::view::file_button::FileButton;
 use crate::words::{self, Words, error, fill};
 
@@ -142,7 +143,7 @@ impl Answer {
             CheckProgress::Running => neutral(t_string!(i18n, chain.check.running), String::new()),
             CheckProgress::Stopped(code) => {
                 let words = error::of(i18n, *code);
-                neutral(t_string!(i18n, chain.check.stopped.title), format!("{} {}", words.what, words.next))
+                neutral(t_string!(i18n, chain.check.stopped.title), words::both(i18n, words.what, words.next))
             }
             CheckProgress::NoReceipt => Self::of_result(i18n, CheckResult::Unreadable, None),
             CheckProgress::Done(checked) => {
@@ -199,7 +200,7 @@ impl Answer {
         // The reason says the same more exactly.
         let meaning = match reason {
             Some(reason) if result == CheckResult::Failed => {
-                format!("{meaning} {}", words::finding::reason(i18n, reason))
+                words::both(i18n, meaning, words::finding::reason(i18n, reason))
             }
             _ => meaning.to_owned(),
         };
@@ -236,63 +237,49 @@ fn Outcome(check: Check) -> impl IntoView {
 fn Facts(entry: EntryFacts, checked: Arc<Checked>) -> impl IntoView {
     let i18n = use_i18n();
     let is_proven = checked.result == CheckResult::Proven;
-    let EntryFacts { origin, index, is_registry, sealed_at, statement, size, root, witnesses, proven } =
-        entry;
-    let kind = move || {
-        if is_registry {
-            t_string!(i18n, chain.check.registry)
-        } else {
-            t_string!(i18n, chain.check.evidence)
-        }
-    };
-    let cosigned = witnesses.into_iter().map(|(name, seconds)| {
-        view! {
-            <li><span class="digest">{name}</span> " · " {move || words::time(i18n, seconds.saturating_mul(1000))}</li>
-        }
-    });
-    let cosigned = cosigned.collect_view();
+    let (index, is_public) = (entry.index, entry.is_registry && is_proven);
     view! {
         <div class="section">
             {is_proven.then(|| view! { <WordBadge word=Word::Browser /> })}
-            <dl class="facts">
-                <dt>{t!(i18n, chain.check.index)}</dt>
-                <dd class="numbers">{format::grouped(index)}</dd>
-                <dt>{t!(i18n, chain.check.kind)}</dt>
-                <dd>{kind}</dd>
-                <dt>{t!(i18n, facts.sealed)}</dt>
-                <dd>
-                    {move || words::time(i18n, sealed_at.saturating_mul(1000))} " "
-                    <span class="source">{t!(i18n, facts.operators_word)}</span>
-                </dd>
-                {proven.map(|seconds| view! {
-                    <dt>{t!(i18n, facts.proven)}</dt>
-                    <dd>{move || words::time(i18n, seconds.saturating_mul(1000))}</dd>
-                })}
-                <dt>{t!(i18n, chain.check.statement)}</dt>
-                <dd class="digest">{statement.to_string()}</dd>
-                <dt>{t!(i18n, chain.check.size)}</dt>
-                <dd class="numbers">{format::grouped(size)}</dd>
-                <dt>{t!(i18n, facts.chain_root)}</dt>
-                <dd class="digest">{root}</dd>
-                <dt hidden=proven.is_none()>{t!(i18n, chain.check.cosigned)}</dt>
-                <dd hidden=proven.is_none()><ul class="bare">{cosigned}</ul></dd>
-                {checked.roots.map(|(state, reason)| view! {
-                    <dt>{t!(i18n, chain.check.roots)}</dt>
-                    <dd>{move || compared(i18n, state, reason, &checked.agreeing)}</dd>
-                })}
-                <dt>{t!(i18n, facts.chain)}</dt>
-                <dd class="digest">{origin}</dd>
-                {(is_registry && is_proven).then(|| view! {
-                    <dt>{t!(i18n, chain.check.public)}</dt>
-                    <dd>
-                        <a href=format!("/log/statement/{index}") download=format!("statement-{index}.cose")>
-                            {move || fill(t_string!(i18n, chain.check.download), &[("index", &index)])}
-                        </a>
-                    </dd>
-                })}
-            </dl>
+            {move || entry_facts(i18n, &entry, &checked)}
+            {is_public.then(|| view! {
+                <p class="public">
+                    <a href=format!("/log/statement/{index}") download=format!("statement-{index}.cose")>
+                        {move || fill(t_string!(i18n, chain.check.download), &[("index", &index)])}
+                    </a>
+                </p>
+            })}
         </div>
     }
+}
+
+fn entry_facts(i18n: Words, entry: &EntryFacts, checked: &Checked) -> impl IntoView + use<> {
+    let time = |seconds: u64| words::time(i18n, seconds.saturating_mul(1000));
+    let kind = if entry.is_registry {
+        t_string!(i18n, chain.check.registry)
+    } else {
+        t_string!(i18n, chain.check.evidence)
+    };
+    let mut facts = vec![
+        Fact::new(t_string!(i18n, chain.check.index), format::grouped(entry.index)),
+        Fact::new(t_string!(i18n, chain.check.kind), kind),
+        Fact::new(t_string!(i18n, facts.sealed), time(entry.sealed_at))
+            .by(t_string!(i18n, facts.operators_word)),
+    ];
+    facts.extend(entry.proven.map(|seconds| Fact::new(t_string!(i18n, facts.proven), time(seconds))));
+    facts.push(Fact::digest(t_string!(i18n, chain.check.statement), entry.statement));
+    facts.push(Fact::new(t_string!(i18n, chain.check.size), format::grouped(entry.size)));
+    facts.push(Fact::digest(t_string!(i18n, facts.chain_root), &entry.root));
+    let cosigned = entry.witnesses.iter().map(|(name, seconds)| format!("{name} · {}", time(*seconds)));
+    let cosigned: Vec<String> = cosigned.collect();
+    if !cosigned.is_empty() {
+        facts.push(Fact::new(t_string!(i18n, chain.check.cosigned), cosigned.join("\n")));
+    }
+    facts.extend(checked.roots.map(|(state, reason)| {
+        Fact::new(t_string!(i18n, chain.check.roots), compared(i18n, state, reason, &checked.agreeing))
+    }));
+    facts.push(Fact::digest(t_string!(i18n, facts.chain), &entry.origin));
+    list(facts)
 }
 
 fn compared(i18n: Words, state: State, reason: ReasonCode, agreeing: &[String]) -> String {

@@ -87,7 +87,7 @@ fn Table(chart: Memo<Option<Chart>>) -> impl IntoView {
         <details class="plain screen-only" on:toggle=move |_| is_open.set(true)>
             <summary>{t!(i18n, chain.growth.table)}</summary>
             <Show when=move || is_open.get()>
-                <table>
+                <div class="rows" tabindex="0" role="region" aria-label=move || t_string!(i18n, chain.growth.table)><table>
                     <thead>
                         <tr>
                             <th scope="col">{t!(i18n, chain.growth.time)}</th>
@@ -102,7 +102,7 @@ fn Table(chart: Memo<Option<Chart>>) -> impl IntoView {
                             </tr>
                         </For>
                     </tbody>
-                </table>
+                </table></div>
             </Show>
         </details>
     }

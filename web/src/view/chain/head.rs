@@ -2,12 +2,15 @@
 
 use leptos::prelude::*;
 use protocol::chain::{Root, Verified};
+use protocol::report::AlarmKind;
 
+use crate::alarm::is_proof;
 use crate::chain::{ChainDesk, Seen};
 use crate::desk::Desk;
 use crate::format;
 use crate::i18n::{t, t_string, use_i18n};
 use crate::view::chain::{Word, WordBadge};
+use crate::view::facts::{Fact, list};
 use crate::words::{self, Words, error};
 
 /// Where the verification of the chain root stands. The words are those of `data-state`, but for `Pending`.
@@ -19,14 +22,17 @@ enum ChainState {
     Verified,
     /// There is no root that could be verified.
     Unverified,
-    /// Roots do not fit together.
-    Alarm,
+    /// Roots do not fit together: proof against the chain, or not.
+    Alarm {
+        /// Whether it is.
+        is_proof: bool,
+    },
 }
 
 impl ChainState {
-    fn of(seen: Option<&Seen>, has_alarm: bool) -> Self {
-        if has_alarm {
-            return Self::Alarm;
+    fn of(seen: Option<&Seen>, alarm: Option<AlarmKind>) -> Self {
+        if let Some(kind) = alarm {
+            return Self::Alarm { is_proof: is_proof(kind) };
         }
         match seen.map(|seen| &seen.look.verified) {
             None => Self::Pending,
@@ -39,7 +45,7 @@ impl ChainState {
         match self {
             Self::Verified => "verified",
             Self::Pending | Self::Unverified => "unverified",
-            Self::Alarm => "alarm",
+            Self::Alarm { .. } => "alarm",
         }
     }
 
@@ -47,8 +53,8 @@ impl ChainState {
         match self {
             Self::Pending => ("neutral", "bar"),
             Self::Verified => ("good", "tick"),
-            Self::Unverified => ("caution", "warn"),
-            Self::Alarm => ("bad", "cross"),
+            Self::Unverified | Self::Alarm { is_proof: false } => ("caution", "warn"),
+            Self::Alarm { is_proof: true } => ("bad", "cross"),
         }
     }
 
@@ -57,7 +63,7 @@ impl ChainState {
             Self::Pending => t_string!(i18n, chain.state.pending),
             Self::Verified => t_string!(i18n, chain.state.verified),
             Self::Unverified => t_string!(i18n, chain.state.unverified),
-            Self::Alarm => t_string!(i18n, chain.state.alarm),
+            Self::Alarm { .. } => t_string!(i18n, chain.state.alarm),
         }
     }
 }
@@ -69,8 +75,10 @@ pub(super) fn Head() -> impl IntoView {
     let chain = expect_context::<ChainDesk>();
     let desk = expect_context::<Desk>();
     let published = Memo::new(move |_| chain.seen.with(|seen| seen.as_ref().and_then(published)));
-    let state =
-        Memo::new(move |_| chain.seen.with(|seen| ChainState::of(seen.as_ref(), desk.alarm.get().is_some())));
+    let state = Memo::new(move |_| {
+        let alarm = desk.alarm.get().map(|alarm| alarm.kind);
+        chain.seen.with(|seen| ChainState::of(seen.as_ref(), alarm))
+    });
     let meaning = move || chain.seen.with(|seen| meaning(i18n, state.get(), seen.as_ref()));
     view! {
         <section
@@ -94,8 +102,11 @@ pub(super) fn Head() -> impl IntoView {
             </div>
             <Show when=move || published.with(Option::is_some)>
                 <div class="section">
-                    <WordBadge word=Word::Browser />
-                    {move || published.get().map(|root| view! { <RootFacts root /> })}
+                    // Not beside what contradicts it.
+                    <Show when=move || state.get() == ChainState::Verified>
+                        <WordBadge word=Word::Browser />
+                    </Show>
+                    {move || published.get().map(|root| root_facts(i18n, chain, root))}
                 </div>
             </Show>
             // One sentence when the state changes; not every new entry, and not every second.
@@ -106,31 +117,20 @@ pub(super) fn Head() -> impl IntoView {
     }
 }
 
-#[component]
-fn RootFacts(root: Root) -> impl IntoView {
-    let i18n = use_i18n();
-    let chain = expect_context::<ChainDesk>();
-    let last_look = move || {
-        let at = chain.seen.with(|seen| seen.as_ref().map(|seen| seen.at));
-        at.map(|at| words::chain::age(i18n, at, chain.now.get()))
-    };
+fn root_facts(i18n: Words, chain: ChainDesk, root: Root) -> impl IntoView + use<> {
     let Root { origin, size, root, cosigned } = root;
-    view! {
-        <dl class="facts">
-            <dt>{t!(i18n, facts.chain_size)}</dt>
-            <dd class="figure">{format::grouped(size)}</dd>
-            <dt>{t!(i18n, facts.chain_root)}</dt>
-            <dd class="digest">{root}</dd>
-            {cosigned.map(|seconds| view! {
-                <dt>{t!(i18n, chain.cosigned)}</dt>
-                <dd class="numbers">{move || words::chain::time_and_age(i18n, seconds, chain.now.get())}</dd>
-            })}
-            <dt>{t!(i18n, chain.last_look)}</dt>
-            <dd class="numbers">{last_look}</dd>
-            <dt>{t!(i18n, facts.chain)}</dt>
-            <dd class="digest">{origin}</dd>
-        </dl>
-    }
+    let now = chain.now.get();
+    let mut facts = vec![
+        Fact::new(t_string!(i18n, facts.chain_size), format::grouped(size)),
+        Fact::digest(t_string!(i18n, facts.chain_root), root),
+    ];
+    facts.extend(cosigned.map(|seconds| {
+        Fact::new(t_string!(i18n, chain.cosigned), words::chain::time_and_age(i18n, seconds, now))
+    }));
+    let last_look = chain.seen.with(|seen| seen.as_ref().map(|seen| words::chain::age(i18n, seen.at, now)));
+    facts.extend(last_look.map(|age| Fact::new(t_string!(i18n, chain.last_look), age)));
+    facts.push(Fact::digest(t_string!(i18n, facts.chain), origin));
+    list(facts)
 }
 
 fn published(seen: &Seen) -> Option<Root> {
@@ -139,11 +139,11 @@ fn published(seen: &Seen) -> Option<Root> {
 
 fn meaning(i18n: Words, state: ChainState, seen: Option<&Seen>) -> String {
     match (state, seen.map(|seen| &seen.look.verified)) {
-        (ChainState::Alarm, _) => t_string!(i18n, chain.meaning.alarm).to_owned(),
+        (ChainState::Alarm { .. }, _) => t_string!(i18n, chain.meaning.alarm).to_owned(),
         (_, None) => t_string!(i18n, chain.meaning.pending).to_owned(),
         (_, Some(Err(code))) => {
             let words = error::of(i18n, *code);
-            format!("{} {}", words.what, words.next)
+            words::both(i18n, words.what, words.next)
         }
         (_, Some(Ok(Verified { published: Some(Root { cosigned: None, .. }), .. }))) => {
             t_string!(i18n, chain.meaning.unwitnessed).to_owned()
@@ -178,12 +178,13 @@ mod tests {
     #[wasm_bindgen_test]
     fn only_a_root_that_was_verified_is_called_so_and_an_alarm_goes_before_it() {
         let root = Root { origin: "a".to_owned(), size: 1, root: String::new(), cosigned: Some(1) };
-        let of = |seen: Option<&Seen>, has_alarm| ChainState::of(seen, has_alarm).word();
-        assert_eq!(of(Some(&seen(Ok(Some(root.clone())))), false), "verified");
-        assert_eq!(of(Some(&seen(Ok(Some(root)))), true), "alarm");
-        assert_eq!(of(Some(&seen(Ok(None))), false), "unverified");
-        assert_eq!(of(Some(&seen(Err(ErrorCode::TrustUnavailable))), false), "unverified");
-        assert_eq!(of(None, false), "unverified");
-        assert_eq!(of(None, true), "alarm");
+        let of = |seen: Option<&Seen>, alarm| ChainState::of(seen, alarm).word();
+        assert_eq!(of(Some(&seen(Ok(Some(root.clone())))), None), "verified");
+        assert_eq!(of(Some(&seen(Ok(Some(root.clone())))), Some(AlarmKind::Forked)), "alarm");
+        assert_eq!(of(Some(&seen(Ok(Some(root)))), Some(AlarmKind::Stale)), "alarm");
+        assert_eq!(of(Some(&seen(Ok(None))), None), "unverified");
+        assert_eq!(of(Some(&seen(Err(ErrorCode::TrustUnavailable))), None), "unverified");
+        assert_eq!(of(None, None), "unverified");
+        assert_eq!(of(None, Some(AlarmKind::Forked)), "alarm");
     }
 }
