@@ -75,7 +75,7 @@ mod tests {
 
     fn note(size: u64, signer: &SigningKey) -> Vec<u8> {
         let leaves: Vec<tlog::Hash> = (0..size).map(|leaf| tlog::leaf_hash(&leaf.to_be_bytes())).collect();
-        let head = TreeHead { size: TreeSize::new(size), root: root_of(&leaves) };
+        let head = TreeHead { size: TreeSize::new(size), root: root_of(leaves) };
         Checkpoint::new(ORIGIN, head).unwrap().sign(signer).unwrap().as_bytes().to_vec()
     }
 

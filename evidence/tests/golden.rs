@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use evidence::report::Verdict;
 use evidence::{
     ByteRange, CborProblem, DeviceKey, Digest, Disclosure, Entry, EvidenceFile, Examination, LookupAnswer,
-    LookupRequest, PublicKey, RootsInput, Statement, StatementError, Step, Submission, Token, TrustFile, UnixSeconds,
-    segments_root,
+    LookupRequest, PublicKey, RootsInput, Statement, StatementError, Step, Submission, Token, TrustFile,
+    UnixSeconds, segments_root,
 };
 
 struct Case {

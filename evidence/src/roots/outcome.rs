@@ -103,11 +103,11 @@ pub(super) struct Compared<'a> {
 }
 
 impl Compared<'_> {
-    /// The place of the root of this source; of several, the last published one, and the largest pin.
+    /// The place of the root of this source; of several, the last published one, and else the largest.
     pub(super) fn place_of(&self, source: RootSource) -> Option<usize> {
         let places = (0..self.roots.len()).filter(|at| self.roots[*at].source == source);
         match source {
-            RootSource::Pin => places.max_by_key(|at| rank(&self.roots[*at])),
+            RootSource::Pin | RootSource::Witness => places.max_by_key(|at| rank(&self.roots[*at])),
             _ => places.last(),
         }
     }
@@ -119,10 +119,12 @@ impl Compared<'_> {
         })
     }
 
-    /// The root that the states of witnesses are about.
+    /// The root that the states of witnesses are about; an empty one only if there is no other.
     fn subject(&self) -> Option<usize> {
         let sources = [RootSource::Anchor, RootSource::Published, RootSource::Pin, RootSource::Witness];
-        sources.into_iter().find_map(|source| self.place_of(source))
+        let places = || sources.into_iter().filter_map(|source| self.place_of(source));
+        let says_something = |at: &usize| self.roots[*at].head.size > TreeSize::ZERO;
+        places().find(says_something).or_else(|| places().next())
     }
 
     pub(super) fn witness_roots(&self) -> Vec<WitnessRoot> {
