@@ -130,6 +130,23 @@ mod tests {
         assert_eq!(fs::read_dir(&alarms).unwrap().count(), 4, "nothing else is left");
     }
 
+    /// A sender and a watch of one process come upon the same fork at the same moment.
+    #[test]
+    fn one_alarm_that_many_raise_at_once_is_kept_for_all_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let alarms = folder.path().join("alarms");
+        std::thread::scope(|scope| {
+            let raise = || {
+                for n in 0..30_u8 {
+                    save_alarm(&alarms, &alarm(AlarmKind::Forked, &n.to_string())).unwrap();
+                }
+            };
+            (0..4).for_each(|_| drop(scope.spawn(raise)));
+        });
+        assert_eq!(saved_alarms(&alarms).unwrap().len(), 30);
+        assert_eq!(fs::read_dir(&alarms).unwrap().count(), 60, "nothing else is left");
+    }
+
     #[test]
     fn a_service_with_ever_new_notes_does_not_fill_the_medium_or_hide_a_proof() {
         let folder = tempfile::tempdir().unwrap();

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Mode of a file that its user only can read and write: keys, positions and statements are nobody else's business.
 pub const PRIVATE: u32 = 0o600;
@@ -56,12 +57,14 @@ fn finish(temporary: &Path, path: &Path, bytes: &[u8], mode: u32) -> Result<(), 
     sync_folder(parent(path))
 }
 
-/// Like [`replace`], for a file that several processes may replace at the same time.
+/// Like [`replace`], for a file that several processes or threads may replace at the same time.
 ///
 /// # Errors
 /// When the system refuses.
 pub fn replace_shared(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    let temporary = with_suffix(path, &format!(".{}.partial", std::process::id()));
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let (process, number) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let temporary = with_suffix(path, &format!(".{process}.{number}.partial"));
     finish(&temporary, path, bytes, mode)
 }
 
