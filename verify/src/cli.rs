@@ -14,7 +14,8 @@ with --server, digests that reveal nothing about it are looked up. With both, th
 and the witnesses that the trust file names are asked for their chain roots.
 
 The largest chain root seen is remembered in a file for each chain, and a later run demands that the chain continues it. If it does
-not, an alarm is shown before everything else, and the two signed notes that prove it are saved.";
+not, an alarm is shown before everything else (with --json on standard error), and both signed notes are saved. An alarm that
+proves something makes the evidence invalid; a warning changes neither verdict nor exit code.";
 
 /// Verifies recordings and deposited files against the notary chain.
 #[derive(Debug, Parser)]

@@ -55,6 +55,8 @@ pub enum Mood {
     Forked,
     /// Everything but tiles.
     NoTiles,
+    /// Tiles of another history than that of everything else.
+    WrongTiles,
     /// The published checkpoint is that of the first entry; everything else is honest.
     OldCheckpoint,
 }
@@ -475,6 +477,7 @@ fn answer(line: &str, body: &[u8], state: &mut State, keys: &Keys) -> (u16, &'st
         return (200, "text/plain", checkpoint(&history, &keys.log).as_bytes().to_vec());
     }
     if let (Some(rest), true) = (line.strip_prefix("get /log/tile/"), state.mood != Mood::NoTiles) {
+        let history = if state.mood == Mood::WrongTiles { fork(&history) } else { history };
         return match rest.split(' ').next().and_then(|path| tile(&history, path)) {
             Some(tile) => (200, "application/octet-stream", tile),
             None => problem(404, "not-found"),
