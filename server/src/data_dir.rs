@@ -9,6 +9,7 @@
 //! DIR/server.sqlite      statements, tree head, archived checkpoints, lookup index
 //! DIR/objects/           the published log: checkpoint, tiles, entry bundles
 //! DIR/lock               held while a process writes
+//! DIR/restoring          a restore has begun and not ended: nothing else may use the directory
 //! ```
 
 use std::fs::{File, TryLockError};
@@ -104,6 +105,11 @@ impl DataDir {
     /// The scratch database in which `fsck` builds the lookup index again.
     pub fn scratch_database(&self) -> PathBuf {
         self.0.join("fsck.sqlite")
+    }
+
+    /// The mark of a restore that has begun and not ended.
+    pub fn unfinished_restore(&self) -> PathBuf {
+        self.0.join("restoring")
     }
 
     /// The root of the object store.

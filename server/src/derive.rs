@@ -89,6 +89,11 @@ impl Derivation {
         self.edge.size()
     }
 
+    /// The edge of the tree.
+    pub fn into_edge(self) -> TileBuilder {
+        self.edge
+    }
+
     /// Appends consecutive entries, and gives every object that changed: all that became full, and the partial ones at the edge.
     /// Those are published only if a checkpoint of this size is.
     pub fn append(&mut self, rows: &[SealedRow]) -> Result<Vec<(ObjectId, Bytes)>, StoreError> {

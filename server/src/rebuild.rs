@@ -69,7 +69,8 @@ async fn grow(
         let changed = derivation.append(&rows)?;
         for (id, bytes) in changed {
             // At the end of a chunk nothing was published.
-            let at_edge = derivation.size() == size && id.in_tree(committed).is_some_and(ObjectId::is_partial);
+            let at_edge =
+                derivation.size() == size && id.in_tree(committed).is_some_and(ObjectId::is_partial);
             if !id.is_partial() || at_edge {
                 objects.put_once(&id.path(), bytes).await?;
             }

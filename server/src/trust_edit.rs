@@ -268,8 +268,12 @@ mod tests {
 
     fn witness(name: &str) -> WitnessLine {
         let name_of_key = KeyName::new(format!("{name}.test")).unwrap();
-        let key =
-            SigningKey::from_seed(name_of_key, KeyAlgorithm::CosignatureV1, &[name.len() as u8; 32]).unwrap();
+        let key = SigningKey::from_seed(
+            name_of_key,
+            KeyAlgorithm::CosignatureV1,
+            &[u8::try_from(name.len()).unwrap(); 32],
+        )
+        .unwrap();
         format!("{name},{},https://{name}.test/", key.verifier_key()).parse().unwrap()
     }
 

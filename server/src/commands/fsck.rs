@@ -15,12 +15,14 @@ const MAX_PRINTED: usize = 100;
 
 pub(super) async fn run(data: &DataDir) -> anyhow::Result<ExitCode> {
     let _lock = data.lock()?;
+    // Says so if a restore was not finished.
+    super::open(data).await?.1.close().await;
     report(&check(data).await?)
 }
 
-/// Checks a data directory that nobody else is using.
+/// Checks a data directory that nobody else is using, also one that is being restored.
 pub(super) async fn check(data: &DataDir) -> anyhow::Result<Findings> {
-    let (config, store) = super::open(data).await?;
+    let (config, store) = super::open_unfinished(data).await?;
     let trust = super::policy::read_trust(data)?;
     let objects = Objects::local(&data.objects())?;
     let scratch_path = data.scratch_database();

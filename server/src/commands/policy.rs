@@ -78,7 +78,10 @@ impl RotateKey {
         let _lock = data.lock()?;
         let (config, store) = super::open(&data).await?;
         let trust = read_trust(&data)?;
-        let change = Change::new(vouched(&store, &trust).await?, Some(self.from), SystemClock.now_seconds())?;
+        // An archived checkpoint of the empty tree needs its key too.
+        let archived = store.newest_checkpoint().await?.map(|_| UnixSeconds::new(0));
+        let vouched = vouched(&store, &trust).await?.max(archived);
+        let change = Change::new(vouched, Some(self.from), SystemClock.now_seconds())?;
         store.close().await;
         let key = keys::generate(&config.origin)?;
         let vkey: &VerifierKey = key.verifier_key();

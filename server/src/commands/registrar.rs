@@ -47,6 +47,16 @@ impl Registrar {
         report(&statement, &outcome, &trust)
     }
 
+    /// The trust file of the data directory.
+    pub(super) fn trust(&self) -> anyhow::Result<TrustFile> {
+        read_trust(&DataDir::new(&self.data).trust())
+    }
+
+    /// The address of the service.
+    pub(super) fn server(&self) -> &ServerUrl {
+        &self.server
+    }
+
     fn key(&self, data: &DataDir) -> anyhow::Result<DeviceKey> {
         let path = self.registrar.clone().unwrap_or_else(|| data.registrar_key());
         Ok(keys::load_registrar(&path)?)

@@ -156,7 +156,9 @@ impl Check<'_> {
         if size > TreeSize::ZERO
             && let Err(error) = Trusted::new(self.subject.trust, note, Some(self.sealed_at))
         {
-            self.problem(format!("The archived checkpoint of size {size} satisfies no policy of trust.json. {error}"));
+            self.problem(format!(
+                "The archived checkpoint of size {size} satisfies no policy of trust.json. {error}"
+            ));
         }
     }
 
@@ -213,7 +215,10 @@ impl Check<'_> {
         };
         let archived = self.subject.store.checkpoint_at(head.size).await?;
         if archived.and_then(|note| self.own(&note).ok()) != Some(head) {
-            self.problem(format!("The published checkpoint of size {} is not of the archived tree.", head.size));
+            self.problem(format!(
+                "The published checkpoint of size {} is not of the archived tree.",
+                head.size
+            ));
         }
         if head.size > TreeSize::ZERO
             && let Err(error) = Trusted::new(self.subject.trust, &bytes, None)
@@ -266,12 +271,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    async fn statement(
-        &mut self,
-        row: &SealedRow,
-        bytes: &[u8],
-        kind: EntryKind,
-    ) -> Result<(), FsckError> {
+    async fn statement(&mut self, row: &SealedRow, bytes: &[u8], kind: EntryKind) -> Result<(), FsckError> {
         let index = row.index;
         if Digest::of(bytes) != row.digest {
             self.problem(format!("Entry {index}: the statement does not hash to the digest beside it."));

@@ -72,11 +72,11 @@ impl Store {
         Self::connect(path, false).await
     }
 
-    /// Makes the database, with an empty tree.
+    /// Makes the database, with an empty tree. One that is there already, perhaps not finished when it was made, keeps its tree.
     pub async fn create(path: &Path) -> Result<Self, StoreError> {
         let store = Self::connect(path, true).await?;
         let root = tlog::empty_root();
-        sqlx::query("INSERT INTO tree_head (one, size, root, sealed_at) VALUES (1, 0, ?, 0)")
+        sqlx::query("INSERT OR IGNORE INTO tree_head (one, size, root, sealed_at) VALUES (1, 0, ?, 0)")
             .bind(root.as_bytes().as_slice())
             .execute(&store.writer)
             .await?;

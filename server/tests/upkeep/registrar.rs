@@ -1,0 +1,103 @@
+//! A registrar whose key is not with the service, and an auditor, with the log of a running service.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use evidence::TrustFile;
+use evidence::statement::Role;
+use jianzhen_audit::registry::{Event, Fact, Gap, Listener, RegistryAudit};
+use jianzhen_audit::{Code, Finding, HttpLog, LogReader, Start, WalkError, walk, walk::published};
+
+use super::support::{Place, Service, fail, lying_mirror, succeed};
+
+#[derive(Default)]
+struct Heard {
+    facts: Vec<Fact>,
+    findings: Vec<Finding>,
+}
+
+impl Listener for Heard {
+    type Error = WalkError;
+
+    fn fact(&mut self, fact: &Fact) -> Result<(), WalkError> {
+        self.facts.push(fact.clone());
+        Ok(())
+    }
+
+    fn finding(&mut self, finding: Finding) -> Result<(), WalkError> {
+        self.findings.push(finding);
+        Ok(())
+    }
+
+    fn gap(&mut self, _: Gap) -> Result<(), WalkError> {
+        Ok(())
+    }
+}
+
+fn audit(log: &str, trust: &str) -> Heard {
+    let log = HttpLog::new(log.parse().unwrap()).unwrap();
+    let reader: &dyn LogReader = &log;
+    let trust = TrustFile::parse(&fs::read(trust).unwrap()).unwrap();
+    let mut heard = Heard::default();
+    let target = published(reader, &trust).unwrap();
+    let mut audit = RegistryAudit::new(reader, &trust, &mut heard);
+    walk(reader, &trust, &target, Start::default(), Vec::new(), &mut audit).unwrap();
+    audit.finish().unwrap();
+    heard
+}
+
+#[test]
+fn a_registrar_elsewhere_seals_snapshots_of_what_the_log_itself_says() {
+    let place = Place::new();
+    let data = place.init("data");
+    // The key moves to another machine, which has a copy of the trust file.
+    let desk = place.join("desk");
+    fs::create_dir(&desk).unwrap();
+    let key = Path::new(&desk).join("moved.key");
+    fs::rename(Path::new(&data).join("registrar.key"), &key).unwrap();
+    fs::copy(Path::new(&data).join("trust.json"), Path::new(&desk).join("trust.json")).unwrap();
+    let service = Service::start_with(&data, &key);
+    service.fill(0, 120);
+    service.seal(&[service.enrolment(7, Role::Device), service.revocation(7), service.revocation(50)]);
+    let key = key.to_str().unwrap();
+    let snapshot =
+        |url: &str| ["snapshot", "--data", &desk, "--server", url, "--registrar", key].map(str::to_owned);
+    let arguments = snapshot(&service.url);
+    let said = succeed(&arguments.each_ref().map(String::as_str));
+    assert!(said.contains("revoked keys     2") && said.contains("receipt          verified"), "{said}");
+
+    let heard = audit(&service.log(), &Path::new(&desk).join("trust.json").display().to_string());
+    assert_eq!(heard.findings, []);
+    let kinds = |wanted: fn(&Event) -> bool| heard.facts.iter().filter(|fact| wanted(&fact.event)).count();
+    assert_eq!(kinds(|event| matches!(event, Event::Enrol { .. })), 4);
+    assert_eq!(kinds(|event| matches!(event, Event::Revoke { .. })), 2);
+    assert_eq!(kinds(|event| matches!(event, Event::Registry { revoked: 2, .. })), 1);
+}
+
+#[test]
+fn over_a_withheld_revocation_nothing_is_signed_and_the_auditor_names_it() {
+    let place = Place::new();
+    let data = place.init("data");
+    let service = Service::start(&data);
+    service.fill(0, 60);
+    let index = service.seal(&[service.revocation(50)])[0].index;
+    let hidden = format!("/statement/{index}");
+    let mirror = lying_mirror(&service.log(), {
+        let hidden = hidden.clone();
+        Arc::new(move |path, body| if path == hidden { None } else { Some(body) })
+    });
+    let trust = Path::new(&data).join("trust.json").display().to_string();
+    let heard = audit(&mirror, &trust);
+    assert_eq!(heard.findings[0].code, Code::Withheld);
+    assert_eq!(heard.findings[0].index, Some(index));
+    // The honest address has it.
+    assert_eq!(audit(&service.log(), &trust).findings, []);
+
+    let facade = lying_mirror(
+        &service.url,
+        Arc::new(move |path, body| if path == format!("/log{hidden}") { None } else { Some(body) }),
+    );
+    let said = fail(&["snapshot", "--data", &data, "--server", &facade]);
+    assert!(said.contains("nothing was signed"), "{said}");
+}
