@@ -102,15 +102,16 @@ impl Loop {
             }
             Some(Heard::Examined(key)) => {
                 self.feeds.agreed.push(key);
-                if !self.is_open() && self.publisher.is_checked(&self.feeds.agreed) {
-                    self.publisher.health.well(Part::StartCheck);
-                    self.publisher.resume().await?;
-                    self.feeds.gate.send_replace(true);
-                }
             }
             Some(Heard::Cosigned { key, head, signature }) => {
                 self.publisher.cosigned(&key, &head, signature).await?;
             }
+        }
+        // Not only when somebody was heard: a policy may have come into force.
+        if !self.is_open() && self.publisher.is_checked(&self.feeds.agreed) {
+            self.publisher.resume().await?;
+            self.publisher.health.well(Part::StartCheck);
+            self.feeds.gate.send_replace(true);
         }
         self.drive().await
     }
