@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use jianzhen_server::publish::Archive;
 use jianzhen_server::store::commit::BoxFuture;
 use jianzhen_server::store::{Batch, CommitError, CommitPoint, Store, StoreError};
 use object_store::local::LocalFileSystem;
@@ -15,6 +16,7 @@ use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use tlog::TreeSize;
 
 /// How a write fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,31 @@ pub(crate) enum Fault {
 }
 
 pub(crate) const FAULTS: [Fault; 2] = [Fault::Lost, Fault::Kept];
+
+/// Counts the steps of a run over all that can fail in it; one of them does.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    taken: AtomicUsize,
+    fails: usize,
+    fault: Fault,
+}
+
+impl Steps {
+    /// Step `fails`, from 1, fails like this.
+    pub(crate) fn new(fails: usize, fault: Fault) -> Arc<Self> {
+        Arc::new(Self { taken: AtomicUsize::new(0), fails, fault })
+    }
+
+    /// Takes a step; says whether and how it fails.
+    pub(crate) fn next(&self) -> Option<Fault> {
+        (self.taken.fetch_add(1, Ordering::SeqCst) + 1 == self.fails).then_some(self.fault)
+    }
+
+    /// How many steps there were.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::SeqCst)
+    }
+}
 
 /// A commit point that fails once armed.
 pub(crate) struct FaultyCommit {
@@ -58,6 +85,44 @@ impl CommitPoint for FaultyCommit {
     }
 }
 
+/// A database of which commit and archive are steps that may fail.
+pub(crate) struct SteppedStore {
+    pub(crate) store: Store,
+    pub(crate) steps: Arc<Steps>,
+}
+
+fn injected() -> StoreError {
+    StoreError::Database(sqlx::Error::PoolTimedOut)
+}
+
+impl CommitPoint for SteppedStore {
+    fn commit<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, std::result::Result<(), CommitError>> {
+        Box::pin(async move {
+            let fault = self.steps.next();
+            if fault != Some(Fault::Lost) {
+                self.store.commit(batch).await?;
+            }
+            fault.map_or(Ok(()), |_| Err(injected().into()))
+        })
+    }
+}
+
+impl Archive for SteppedStore {
+    fn archive<'a>(
+        &'a self,
+        size: TreeSize,
+        note: &'a [u8],
+    ) -> BoxFuture<'a, std::result::Result<(), StoreError>> {
+        Box::pin(async move {
+            let fault = self.steps.next();
+            if fault != Some(Fault::Lost) {
+                self.store.archive(size, note).await?;
+            }
+            fault.map_or(Ok(()), |_| Err(injected()))
+        })
+    }
+}
+
 /// An object store that fails on some of its writes.
 #[derive(Debug)]
 pub(crate) struct FaultyObjects {
@@ -70,6 +135,7 @@ pub(crate) struct FaultyObjects {
     pub(crate) failed: AtomicUsize,
     /// Objects that are there, and of which the store never said that they are durable: a power failure may take them.
     doubtful: Mutex<BTreeSet<String>>,
+    pub(crate) steps: Mutex<Option<Arc<Steps>>>,
 }
 
 impl FaultyObjects {
@@ -81,6 +147,7 @@ impl FaultyObjects {
             fault: Mutex::new(Fault::Lost),
             failed: AtomicUsize::new(0),
             doubtful: Mutex::default(),
+            steps: Mutex::default(),
         })
     }
 
@@ -96,6 +163,9 @@ impl FaultyObjects {
     }
 
     fn due(&self) -> Option<Fault> {
+        if let Some(fault) = self.steps.lock().unwrap().as_ref().and_then(|steps| steps.next()) {
+            return Some(fault);
+        }
         let before = self.countdown.load(Ordering::SeqCst);
         if before < 0 {
             return None;

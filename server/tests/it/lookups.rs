@@ -1,7 +1,9 @@
 //! From tokens to evidence: the right recording, and no personal fact for somebody who does not hold the file.
 
 use evidence::statement::Role;
-use evidence::{Examination, LookupAnswer, LookupResponse, Outcome, Report, RootsInput, Step, Token, Verdict};
+use evidence::{
+    Examination, LookupAnswer, LookupResponse, Outcome, Report, RootsInput, Step, Token, Verdict,
+};
 
 use super::support::{Recording, Running, World, bytes_of, content};
 
@@ -9,7 +11,8 @@ use super::support::{Recording, Running, World, bytes_of, content};
 async fn examine(world: &World, running: &Running, recording: &Recording, file: &[u8]) -> Report {
     let trust = (*world.trust).clone();
     let boundaries = recording.ranges.clone();
-    let mut examination = Examination::new(file.len() as u64, boundaries, Vec::new(), trust, RootsInput::default());
+    let mut examination =
+        Examination::new(file.len() as u64, boundaries, Vec::new(), trust, RootsInput::default());
     loop {
         match examination.next() {
             Step::Hash(ranges) => {

@@ -4,10 +4,15 @@
 
 mod durability;
 mod faults;
+mod history;
 mod intake;
 mod log;
 mod lookups;
 mod observatory;
 mod process;
+mod quorum;
+mod startup;
+mod steps;
 mod support;
 mod surface;
+mod witness;

@@ -11,6 +11,10 @@ use evidence::{
 };
 use tempfile::TempDir;
 
+use super::startup::copy;
+use super::support::TestClock;
+use super::witness::WitnessDouble;
+
 const SERVER: &str = env!("CARGO_BIN_EXE_jianzhen-server");
 
 struct Installation {
@@ -295,6 +299,55 @@ async fn a_graceful_stop_finishes_what_was_accepted() {
 
 async fn metrics(client: &reqwest::Client, url: &str) -> String {
     client.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap()
+}
+
+/// Witnesses over HTTP; then the operator restores an older copy of everything, and the process says why it does not run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_copy_is_refused_with_a_sentence() {
+    let installation = Installation::new();
+    let log_keys: Vec<_> =
+        installation.trust().logs()[0].policy.logs().iter().map(|log| log.key().clone()).collect();
+    let clock = TestClock::present();
+    let mut policy = vec!["policy".to_owned(), "--data".to_owned(), utf8(&installation.data).to_owned()];
+    let mut witnesses = Vec::new();
+    for n in 1..=3 {
+        let witness = WitnessDouble::new(&format!("w{n}"), n, log_keys.clone(), clock.clone());
+        let url = witness.listen().await;
+        policy.extend(["--witness".to_owned(), format!("w{n},{},{url}", witness.key.verifier_key())]);
+        witnesses.push(witness);
+    }
+    policy.extend(["--quorum".to_owned(), "2".to_owned()]);
+    let output = run(&policy.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(output.status.success(), "{output:?}");
+
+    let key = DeviceKey::from_seed([5; 32]);
+    let client = client();
+    let stop = |mut process: Process| {
+        terminate(&process);
+        assert!(process.child.wait().unwrap().success());
+    };
+    let process = installation.serve(&[]);
+    installation.enrol(&process.url, &key);
+    stop(process);
+    let backup = installation.directory.path().join("backup");
+    copy(&installation.data, &backup);
+
+    let process = installation.serve(&[]);
+    let statement = start(&key, 1);
+    let outcome = submit(&client, &process.url, &statement).await.unwrap();
+    let Outcome::Sealed { receipt, .. } = &outcome else { panic!("{outcome:?}") };
+    let note = receipt.proof().unwrap().checkpoint().clone();
+    assert!(installation.trust().logs()[0].policy.verify_checkpoint(&note).is_ok());
+    stop(process);
+    assert!(witnesses.iter().filter(|witness| witness.size() >= 2).count() >= 2);
+
+    std::fs::remove_dir_all(&installation.data).unwrap();
+    copy(&backup, &installation.data);
+    installation.assert_sound();
+    let output = run(&["serve", "--data", utf8(&installation.data), "--listen", "127.0.0.1:0"]);
+    assert_eq!(output.status.code(), Some(1), "a clean end, no abort: {output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("restored from an older copy") && said.contains("w"), "{said}");
 }
 
 #[tokio::test]

@@ -13,26 +13,33 @@ use evidence::statement::{
 use evidence::{
     ByteRange, DeviceKey, Digest, Disclosure, EvidenceFile, KeyDigest, LookupRequest, LookupResponse,
     Operator, Outcome, Payload, Position, RecordingId, Sequence, Statement, Submission, Token, TrustFile,
-    TrustedLogs, UnixMillis, Window, segments_root, statement,
+    TrustedLogs, UnixMillis, UnixSeconds, Window, segments_root, statement,
 };
 use http_body_util::BodyExt as _;
 use jianzhen_server::clock::Clock;
 use jianzhen_server::config::Limits;
 use jianzhen_server::data_dir::DataDir;
 use jianzhen_server::http::{SecurityHeaders, router};
+use jianzhen_server::keys::KeyRing;
 use jianzhen_server::objects::Objects;
 use jianzhen_server::page::Page;
+use jianzhen_server::recover::RecoverError;
 use jianzhen_server::sequencer::Stop;
 use jianzhen_server::service::{Parts, Service};
 use jianzhen_server::store::{CommitPoint, Store};
 use jianzhen_server::{fsck, keys};
 use tempfile::TempDir;
-use tlog::{Policy, SigningKey};
+use tlog::{Policy, SignedNote};
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
+use super::witness::WitnessDouble;
+
 /// 2026-11-22T00:00:00Z.
 pub(crate) const NOW_MS: u64 = 1_795_305_600_000;
+
+/// The log's name.
+pub(crate) const ORIGIN: &str = "test.example/log";
 
 pub(crate) struct TestClock(AtomicU64);
 
@@ -43,6 +50,12 @@ impl Clock for TestClock {
 }
 
 impl TestClock {
+    /// A clock that stands at the machine's present.
+    pub(crate) fn present() -> Arc<Self> {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        Arc::new(Self(AtomicU64::new(u64::try_from(now.as_millis()).unwrap())))
+    }
+
     pub(crate) fn set(&self, millis: u64) {
         self.0.store(millis, Ordering::SeqCst);
     }
@@ -52,8 +65,10 @@ impl TestClock {
 pub(crate) struct World {
     _directory: TempDir,
     pub(crate) data: DataDir,
-    pub(crate) key: SigningKey,
+    pub(crate) keys: KeyRing,
+    pub(crate) witnesses: Vec<Arc<WitnessDouble>>,
     pub(crate) registrar: DeviceKey,
+    registrar_vkey: tlog::VerifierKey,
     pub(crate) trust: Arc<TrustFile>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) limits: Limits,
@@ -72,27 +87,61 @@ impl World {
         let data = DataDir::new(directory.path());
         std::fs::create_dir(data.objects()).unwrap();
         Store::create(&data.database()).await.unwrap().close().await;
-        let key = keys::generate("test.example/log").unwrap();
+        let key = keys::generate(ORIGIN).unwrap();
         let registrar = keys::generate("test.example/registrar").unwrap();
-        let policy = format!("log {}\nquorum none\n", key.verifier_key());
-        let logs = TrustedLogs {
-            policy: Policy::parse(policy.as_bytes()).unwrap(),
-            window: Window::default(),
-            closed: None,
-        };
+        let logs = policy(&format!("log {}\nquorum none\n", key.verifier_key()), Window::default());
         let operator = Operator { name: "Test".to_owned(), url: None };
         let registrars = [(registrar.verifier_key().clone(), Window::default())];
         let trust = TrustFile::compose(operator, &[logs], &registrars).unwrap();
-        let limits = Limits { batch_interval_ms: 5, answer_timeout_s: 1, ..Limits::default() };
+        let limits = Limits {
+            batch_interval_ms: 5,
+            checkpoint_interval_ms: 5,
+            answer_timeout_s: 1,
+            ..Limits::default()
+        };
         Self {
             _directory: directory,
             data,
-            key,
+            keys: KeyRing::of(key),
+            witnesses: Vec::new(),
+            registrar_vkey: registrar.verifier_key().clone(),
             registrar: keys::statement_key(&registrar),
             trust: Arc::new(trust),
             clock: Arc::new(TestClock(AtomicU64::new(NOW_MS))),
             limits,
         }
+    }
+
+    /// A log that three witnesses guard, two of which must have cosigned.
+    pub(crate) async fn witnessed() -> Self {
+        let mut world = Self::new().await;
+        let keys = vec![world.keys.keys()[0].verifier_key().clone()];
+        world.witnesses = (1..=3)
+            .map(|n: u8| WitnessDouble::new(&format!("w{n}"), n, keys.clone(), world.clock.clone()))
+            .collect();
+        let policy = world.policy_of(&[0, 1, 2], 2, Window::default());
+        world.trust_in(&[policy]);
+        world
+    }
+
+    /// A policy with the log's keys and some of its witnesses.
+    pub(crate) fn policy_of(&self, witnesses: &[usize], quorum: usize, window: Window) -> TrustedLogs {
+        let mut text = String::new();
+        for key in self.keys.keys() {
+            text += &format!("log {}\n", key.verifier_key());
+        }
+        let witnesses: Vec<_> = witnesses.iter().map(|at| &self.witnesses[*at]).collect();
+        witnesses.iter().for_each(|witness| text += &witness.line());
+        let names: Vec<&str> = witnesses.iter().map(|witness| witness.name.as_str()).collect();
+        text += &format!("group quorum-group {quorum} {}\nquorum quorum-group\n", names.join(" "));
+        policy(&text, window)
+    }
+
+    /// Replaces the trust file.
+    pub(crate) fn trust_in(&mut self, policies: &[TrustedLogs]) {
+        let operator = Operator { name: "Test".to_owned(), url: None };
+        let registrars = [(self.registrar_vkey.clone(), Window::default())];
+        self.trust = Arc::new(TrustFile::compose(operator, policies, &registrars).unwrap());
     }
 
     pub(crate) async fn store(&self) -> Store {
@@ -114,19 +163,25 @@ impl World {
         commit_point: Arc<dyn CommitPoint>,
         objects: Objects,
     ) -> Running {
-        let started = Service::start(self.parts(store, commit_point, objects)).await;
-        let (service, sequencer) = started.unwrap();
+        self.run(self.parts(store, commit_point, objects)).await.unwrap()
+    }
+
+    /// Starts a service of these parts.
+    pub(crate) async fn run(&self, parts: Parts) -> Result<Running, RecoverError> {
+        let (service, sequencer) = Service::start(parts).await?;
         let headers = SecurityHeaders::new(&self.trust, false);
         let router = router(service.clone(), Page::none(), &self.limits, headers);
-        Running { service, sequencer, router }
+        Ok(Running { service, sequencer, router })
     }
 
     pub(crate) fn parts(&self, store: Store, commit_point: Arc<dyn CommitPoint>, objects: Objects) -> Parts {
         Parts {
+            archive: Arc::new(store.clone()),
             store,
             commit_point,
             objects,
-            key: self.key.clone(),
+            keys: self.keys.clone(),
+            witnesses: self.witnesses.iter().map(WitnessDouble::witness).collect(),
             trust: self.trust.clone(),
             clock: self.clock.clone(),
             limits: self.limits.clone(),
@@ -143,7 +198,15 @@ impl World {
     pub(crate) async fn findings(&self) -> fsck::Findings {
         let scratch = self.data.path().join(format!("scratch-{}.sqlite", rand_name()));
         let scratch = Store::create(&scratch).await.unwrap();
-        fsck::check(&self.store().await, &scratch, &self.objects(), &self.key).await.unwrap()
+        let (store, objects) = (self.store().await, self.objects());
+        let subject = fsck::Subject {
+            store: &store,
+            scratch: &scratch,
+            objects: &objects,
+            trust: &self.trust,
+            origin: ORIGIN,
+        };
+        fsck::check(&subject).await.unwrap()
     }
 
     /// The receipt proves that `statement` is sealed, by this log's key.
@@ -153,8 +216,13 @@ impl World {
         };
         let leaf = evidence::Entry::sealing(statement, *sealed_at).leaf_hash();
         let proof = receipt.proof().unwrap();
-        let verified = proof.verify(&leaf, &self.trust.logs()[0].policy).unwrap();
-        assert_eq!(verified.index(), *index);
+        let verified = self.trust.logs().iter().find_map(|logs| {
+            let verified = proof.verify(&leaf, &logs.policy).ok()?;
+            let time = logs.policy.quorum_time(verified.checkpoint());
+            let within = time.is_none_or(|time| logs.window.contains(UnixSeconds::new(time)));
+            within.then_some(verified)
+        });
+        assert_eq!(verified.expect("no policy accepts the receipt").index(), *index);
         receipt.as_bytes().to_vec()
     }
 
@@ -177,8 +245,12 @@ impl World {
     }
 
     pub(crate) fn snapshot(&self, revoked: Vec<KeyDigest>) -> Statement {
+        self.snapshot_as_of(NOW_MS, revoked)
+    }
+
+    pub(crate) fn snapshot_as_of(&self, as_of: u64, revoked: Vec<KeyDigest>) -> Statement {
         self.registry_statement(&Payload::Registry(Registry {
-            as_of: UnixMillis::saturating(NOW_MS),
+            as_of: UnixMillis::saturating(as_of),
             revoked,
         }))
     }
@@ -199,6 +271,10 @@ impl World {
         self.assert_receipt(&enrolment, &outcome);
         Device { key, enrolment: enrolment.digest() }
     }
+}
+
+pub(crate) fn policy(text: &str, window: Window) -> TrustedLogs {
+    TrustedLogs { policy: Policy::parse(text.as_bytes()).unwrap(), window, closed: None }
 }
 
 fn rand_name() -> u64 {
@@ -226,6 +302,49 @@ impl Running {
     pub(crate) async fn submit(&self, submissions: &[Submission]) -> (StatusCode, Bytes) {
         let body = Submission::encode_all(submissions);
         self.post("/api/v1/statements", "application/cbor-seq", body).await
+    }
+
+    /// Submits until it is sealed: after an outage, by itself.
+    pub(crate) async fn seal_at_last(&self, submission: &Submission) -> Outcome {
+        loop {
+            let (status, body) = self.submit(std::slice::from_ref(submission)).await;
+            if status == StatusCode::OK {
+                let outcome = Outcome::parse_all(&body).unwrap().remove(0);
+                if matches!(outcome, Outcome::Sealed { .. }) {
+                    return outcome;
+                }
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until `/readyz` says so.
+    pub(crate) async fn until_ready(&self) {
+        while self.get("/readyz").await.0 != StatusCode::OK {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
+    /// `/api/v1/chain`.
+    pub(crate) async fn chain(&self) -> serde_json::Value {
+        let (status, _, body) = self.get("/api/v1/chain").await;
+        assert_eq!(status, StatusCode::OK);
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    /// What `/api/v1/chain` says of a witness.
+    pub(crate) async fn state_of(&self, witness: &str) -> String {
+        let chain = self.chain().await;
+        let witnesses = chain["witnesses"].as_array().unwrap();
+        let found = witnesses.iter().find(|entry| entry["name"] == witness).unwrap();
+        found["state"].as_str().unwrap().to_owned()
+    }
+
+    /// The published checkpoint.
+    pub(crate) async fn checkpoint(&self) -> SignedNote {
+        let (status, _, body) = self.get("/log/checkpoint").await;
+        assert_eq!(status, StatusCode::OK);
+        SignedNote::parse(&body).unwrap()
     }
 
     pub(crate) async fn seal(&self, submissions: &[Submission]) -> Vec<Outcome> {

@@ -53,8 +53,8 @@ async fn the_openapi_document_names_every_route_and_every_problem() {
     let document: serde_json::Value = serde_json::from_slice(&body).unwrap();
     let paths = document["paths"].as_object().unwrap();
     for (path, operations) in paths {
-        let path =
-            path.replace("{kid}", &"0".repeat(64)).replace("{address}", "0/000").replace("{index}", "0");
+        let path = path.replace("{kid}", &"0".repeat(64)).replace("{statement}", &"0".repeat(64));
+        let path = path.replace("{address}", "0/000").replace("{index}", "0").replace("{size}", "7");
         for method in operations.as_object().unwrap().keys() {
             let request = Request::builder().method(method.to_uppercase().as_str()).uri(&path);
             let (status, _, body) = running.send(request.body(Body::empty()).unwrap()).await;
