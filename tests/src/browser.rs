@@ -19,6 +19,8 @@ pub struct Driver {
 impl Driver {
     /// Starts ChromeDriver; its log goes to `directory`.
     pub fn start(directory: &Path) -> Result<Self> {
+        // The driver's HTTP client wants one; a second call finds the provider that the first one installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let port = reserve_port()?;
         let program = std::env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
         let process = Running::start(

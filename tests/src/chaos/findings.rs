@@ -48,8 +48,7 @@ impl Findings {
             .context("statements that were handed in are still without a receipt")??;
         let lost = runtime.block_on(world.ask_for_all())?;
 
-        let log = format!("{}/log", stack.url);
-        let forks = world.history().forks(&log)?;
+        let forks = world.history().forks(|path| crate::http::get(&format!("{}/log/{path}", stack.url)))?;
         for fork in &forks {
             let notes: Vec<&str> = fork.notes.iter().map(tlog::SignedNote::as_str).collect();
             world.violated(format!(
