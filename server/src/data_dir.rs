@@ -117,9 +117,14 @@ impl DataDir {
         self.0.join("objects")
     }
 
+    /// The lock.
+    pub fn lock_file(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
     /// Keeps every other process from writing here.
     pub fn lock(&self) -> Result<DataLock, LockError> {
-        let path = self.0.join("lock");
+        let path = self.lock_file();
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(|source| LockError::Io { path: path.clone(), source })?;
         match file.try_lock() {

@@ -59,12 +59,13 @@ pub fn start(data: &DataDir, service: Arc<Service>) -> Result<Option<JoinHandle<
     })))
 }
 
-/// Seals a snapshot if there is none, a revocation is newer than the newest, or that one is old. Says whether it did.
+/// Seals a snapshot if there is none, the newest lists other keys than those that are revoked, or it is old. Says whether it did.
 pub async fn seal_if_due(service: &Service, key: &DeviceKey) -> Result<bool, SnapshotError> {
     let state = service.revocation_state().await?;
     let now = service.now();
-    let current = state.snapshot.is_some_and(|(index, as_of)| {
-        state.newest_revocation < Some(index) && now.get().abs_diff(as_of.get()) < MAX_AGE_MS
+    // By what it lists, not by where it stands: a revocation may be sealed in one batch with it, and before it.
+    let current = state.snapshot.is_some_and(|snapshot| {
+        snapshot.revoked == state.revoked && now.get().abs_diff(snapshot.as_of.get()) < MAX_AGE_MS
     });
     if current {
         return Ok(false);

@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use super::backup::{LABEL, Label, copy_file, make_empty};
 use super::{fsck, policy};
 use crate::config::Config;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, DataLock};
 use crate::objects::Objects;
 use crate::rebuild::rebuild;
 use crate::restore::{restore, target};
@@ -76,10 +76,7 @@ fn from_backup(runtime: &Runtime, data: &DataDir, backup: &Path) -> anyhow::Resu
         .with_context(|| format!("{} is no backup, or one that was not finished", backup.display()))?;
     let label: Label = serde_json::from_slice(&label).context("The label of the backup cannot be read")?;
     ensure!(label.version == Label::VERSION, "The backup was made by another version of this program.");
-    empty_unfinished(data)?;
-    make_empty(data.path())?;
-    begin(data, FROM_BACKUP)?;
-    let _lock = data.lock()?;
+    let _lock = take(data)?;
     let mut files = vec![source.config(), source.trust()];
     files.extend(source.log_keys().context("The backup cannot be read")?);
     files.push(source.registrar_key());
@@ -114,15 +111,35 @@ fn from_backup(runtime: &Runtime, data: &DataDir, backup: &Path) -> anyhow::Resu
     Ok(())
 }
 
-/// Removes what a restore from a backup that was broken off left in the directory, so that it begins anew.
-fn empty_unfinished(data: &DataDir) -> anyhow::Result<()> {
-    match fs::read(data.unfinished_restore()) {
-        Ok(source) if source == FROM_BACKUP => {
-            let _lock = data.lock()?;
-            fs::remove_dir_all(data.path()).context("What an unfinished restore left cannot be removed")
-        }
-        _ => Ok(()),
+/// Takes an empty directory, or one in which a restore from a backup was broken off: that begins anew.
+fn take(data: &DataDir) -> anyhow::Result<DataLock> {
+    let mark = data.unfinished_restore();
+    let unmarked = durable::with_suffix(&mark, ".partial");
+    if fs::read(&mark).is_ok_and(|source| source == FROM_BACKUP) {
+        let lock = data.lock()?;
+        clear(data.path(), &[&mark, &data.lock_file()])?;
+        return Ok(lock);
     }
+    // Broken off while the mark was being written.
+    let _ = fs::remove_file(&unmarked);
+    make_empty(data.path())?;
+    begin(data, FROM_BACKUP)?;
+    Ok(data.lock()?)
+}
+
+fn clear(directory: &Path, but: &[&Path]) -> anyhow::Result<()> {
+    let failed = || format!("What an unfinished restore left in {} cannot be removed", directory.display());
+    for entry in fs::read_dir(directory).with_context(failed)? {
+        let entry = entry.with_context(failed)?;
+        let path = entry.path();
+        if but.contains(&path.as_path()) {
+            continue;
+        }
+        let is_directory = entry.file_type().with_context(failed)?.is_dir();
+        let removed = if is_directory { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.with_context(failed)?;
+    }
+    Ok(())
 }
 
 fn from_mirror(runtime: &Runtime, data: &DataDir, url: ServerUrl) -> anyhow::Result<()> {

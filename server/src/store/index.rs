@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
-use evidence::statement::Role;
-use evidence::{Digest, Disclosure, KeyDigest, PublicKey, RecordingId, Sequence, Token, UnixMillis};
+use evidence::statement::{Registry, Role};
+use evidence::{
+    Digest, Disclosure, KeyDigest, Payload, PublicKey, RecordingId, Sequence, Statement, Token, UnixMillis,
+};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 use tlog::{LeafIndex, TreeSize};
@@ -46,10 +48,8 @@ pub struct Enrolment {
 pub struct RevocationState {
     /// The kids of all revoked keys, ascending and distinct.
     pub revoked: Vec<KeyDigest>,
-    /// Position of the newest revocation.
-    pub newest_revocation: Option<LeafIndex>,
-    /// Position and time of the snapshot that was sealed last. By position, because a registrar's clock may have been wrong once.
-    pub snapshot: Option<(LeafIndex, UnixMillis)>,
+    /// The snapshot that was sealed last. By position, because a registrar's clock may have been wrong once.
+    pub snapshot: Option<Registry>,
 }
 
 /// A row of the index: one recording or deposit by one key.
@@ -128,20 +128,18 @@ impl Store {
 
     /// All revocations and the newest snapshot.
     pub async fn revocation_state(&self) -> Result<RevocationState, StoreError> {
-        let rows = sqlx::query("SELECT kid, max(idx) AS idx FROM revocations GROUP BY kid ORDER BY kid")
-            .fetch_all(&self.readers)
-            .await?;
+        let rows =
+            sqlx::query("SELECT DISTINCT kid FROM revocations ORDER BY kid").fetch_all(&self.readers).await?;
         let mut state = RevocationState::default();
         for row in &rows {
             state.revoked.push(KeyDigest::from_bytes(fixed(row.try_get("kid")?, "A key digest")?));
-            state.newest_revocation = state.newest_revocation.max(Some(read_index(row)?));
         }
-        let newest = sqlx::query("SELECT idx, as_of FROM snapshots ORDER BY idx DESC LIMIT 1")
-            .fetch_optional(&self.readers)
-            .await?;
-        state.snapshot = newest
-            .map(|row| Ok::<_, StoreError>((read_index(&row)?, read_time(&row, "as_of")?)))
-            .transpose()?;
+        let Some(index) = self.newest_snapshot(TreeSize::MAX_CHECKPOINT).await? else { return Ok(state) };
+        let bytes = self.entry(index).await?.and_then(|row| row.statement);
+        let statement = bytes.and_then(|bytes| Statement::parse(&bytes).ok());
+        if let Some(Payload::Registry(registry)) = statement.map(|statement| statement.payload().clone()) {
+            state.snapshot = Some(registry);
+        }
         Ok(state)
     }
 

@@ -110,9 +110,21 @@ fn a_mirror_that_lies_is_refused_and_an_honest_one_completes_the_work() {
     let promised = service.fill(0, 600);
     let log = service.log();
     let cases: [(&str, Arc<Lie>, &str); 9] = [
-        ("an entry exchanged", lie("/tile/entries/001", |body| flip(body, 2000)), "not sound"),
-        ("an entry of the first bundle", lie("/tile/entries/000", |body| flip(body, 30)), "not sound"),
-        ("a sealing time", lie("/tile/entries/000", |body| flip(body, 44 * 20 + 11)), "not sound"),
+        (
+            "an entry exchanged",
+            lie("/tile/entries/001", |body| flip(body, 2000)),
+            "Nothing false was taken over",
+        ),
+        (
+            "an entry of the first bundle",
+            lie("/tile/entries/000", |body| flip(body, 30)),
+            "Nothing false was taken over",
+        ),
+        (
+            "a sealing time",
+            lie("/tile/entries/000", |body| flip(body, 44 * 20 + 11)),
+            "Nothing false was taken over",
+        ),
         (
             "a bundle cut off",
             lie("/tile/entries/001", |mut body| {
