@@ -70,11 +70,8 @@ const MALFORMED: Kind = Kind::new(
     StatusCode::BAD_REQUEST,
     "The body is not a request to add a checkpoint.",
 );
-const QUERY: Kind = Kind::new(
-    "query-not-allowed",
-    StatusCode::BAD_REQUEST,
-    "The address takes no query: a cache may ignore it.",
-);
+const QUERY: Kind =
+    Kind::new("query-refused", StatusCode::BAD_REQUEST, "The address takes no query: a cache may ignore it.");
 const UNKNOWN_LOG: Kind = Kind::new(
     "unknown-log",
     StatusCode::NOT_FOUND,
