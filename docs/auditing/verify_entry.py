@@ -19,7 +19,6 @@ import sys
 import urllib.error
 import urllib.request
 
-import aics_tlog as aics
 from aics_tlog.checkpoint import checkpoint_from_note, verify_checkpoint
 from aics_tlog.note import parse_vkey
 from aics_tlog.remote import HttpTileReader
@@ -64,7 +63,7 @@ class Policy:
 
     def verify(self, note):
         """(verified, time of the quorum or None with `quorum none`)."""
-        checkpoint, _ = checkpoint_from_note(note)
+        checkpoint, note = checkpoint_from_note(note)
         for log in (log for log in self.logs if log.name == checkpoint.origin):
             result = verify_checkpoint(note, log, list(self.witnesses.values()), 0)
             if not result.ok:

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use evidence::TrustFile;
@@ -100,4 +101,48 @@ fn over_a_withheld_revocation_nothing_is_signed_and_the_auditor_names_it() {
     );
     let said = fail(&["snapshot", "--data", &data, "--server", &facade]);
     assert!(said.contains("nothing was signed"), "{said}");
+}
+
+/// The interpreter that `cargo xtask test` gives to tests that need `aics-tlog`.
+#[test]
+fn a_program_that_is_not_ours_proves_every_entry() {
+    let Some(python) = std::env::var_os("JIANZHEN_PYTHON") else {
+        eprintln!("JIANZHEN_PYTHON is not set: not tested");
+        return;
+    };
+    let place = Place::new();
+    let data = place.init("data");
+    let service = Service::start(&data);
+    let promised = service.fill(0, 300);
+    let trust = Path::new(&data).join("trust.json");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/auditing/verify_entry.py");
+    let run = |log: &str, what: &[&str]| {
+        let mut command = Command::new(&python);
+        command.arg(&script).args(["--log", log, "--trust"]).arg(&trust).args(what);
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        (output.status.code(), report)
+    };
+    let log = service.log();
+    let sealed = &promised[123];
+    let digest = sealed.statement.digest().to_string();
+    let (code, report) = run(&log, &["--index", &sealed.index.to_string()]);
+    assert_eq!((code, report["entry"]["statement"].as_str()), (Some(0), Some(digest.as_str())), "{report}");
+    let (code, report) = run(&log, &["--statement", &digest]);
+    assert_eq!((code, report["entry"]["index"].as_u64()), (Some(0), Some(sealed.index)), "{report}");
+    assert_eq!(run(&log, &["--all"]).0, Some(0));
+    assert_eq!(run(&log, &["--index", "100000"]).0, Some(1));
+    assert_eq!(run(&log, &["--statement", &"0".repeat(64)]).0, Some(1));
+    // And it notices.
+    let exchanged = lying_mirror(
+        &log,
+        Arc::new(|path, mut body| {
+            if path.starts_with("/tile/entries/000") {
+                body[30] ^= 1;
+            }
+            Some(body)
+        }),
+    );
+    assert_eq!(run(&exchanged, &["--all"]).0, Some(1));
 }

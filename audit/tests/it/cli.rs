@@ -1,0 +1,178 @@
+//! The program as an auditor runs it, against a log behind HTTP.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use evidence::EntryKind;
+use jianzhen_audit::{LogObject, LogReader as _};
+use serde_json::Value;
+use tlog::{BundleId, TileId, TreeSize};
+
+use super::chain::{Chain, NOW, honest, snapshot, trust};
+
+/// A log whose operator may exchange it while it is served.
+struct Served {
+    chain: Arc<Mutex<Chain>>,
+    url: String,
+    folder: tempfile::TempDir,
+}
+
+impl Served {
+    fn new(chain: Chain) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("trust.json"), trust().bytes()).unwrap();
+        let chain = Arc::new(Mutex::new(chain));
+        let served = Self { chain: chain.clone(), url, folder };
+        thread::spawn(move || {
+            for socket in listener.incoming() {
+                answer(socket.unwrap(), &chain.lock().unwrap());
+            }
+        });
+        served
+    }
+
+    fn exchange(&self, change: impl FnOnce(&mut Chain)) {
+        change(&mut self.chain.lock().unwrap());
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let trust = self.folder.path().join("trust.json");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jianzhen-audit"));
+        command.args(arguments).arg("--trust").arg(trust).env("XDG_STATE_HOME", self.folder.path());
+        command.output().unwrap()
+    }
+
+    /// Exit code, lines, and what went wrong.
+    fn audit(&self, arguments: &[&str]) -> (i32, Vec<Value>) {
+        let server = self.url.clone();
+        let output = self.run(&[arguments, &["--json", "--server", &server]].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        (output.status.code().unwrap(), lines)
+    }
+}
+
+fn answer(mut socket: TcpStream, chain: &Chain) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        if socket.read_exact(&mut byte).is_err() {
+            return;
+        }
+        request.extend(byte);
+    }
+    let request = String::from_utf8(request).unwrap();
+    let path = request.split(' ').nth(1).unwrap().strip_prefix("/log/").unwrap_or_default().to_owned();
+    let (object, media_type) = match path.as_str() {
+        "checkpoint" => (Some(LogObject::Checkpoint), "text/plain; charset=utf-8"),
+        path if path.starts_with("statement/") => {
+            let index = path["statement/".len()..].parse().unwrap();
+            (Some(LogObject::Statement(index)), "application/cose; cose-type=\"cose-sign1\"")
+        }
+        path if path.starts_with("checkpoints/after/") => {
+            let size: TreeSize = path["checkpoints/after/".len()..].parse().unwrap();
+            (Some(LogObject::ArchivedAfter(size)), "application/octet-stream")
+        }
+        path => {
+            let bundle = path.parse::<BundleId>().map(LogObject::Bundle);
+            let object = bundle.or_else(|_| path.parse::<TileId>().map(LogObject::Tile)).ok();
+            (object, "application/octet-stream")
+        }
+    };
+    let body = object.and_then(|object| chain.get(object).unwrap());
+    let header = match &body {
+        Some(body) => {
+            format!("HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ncontent-length: {}", body.len())
+        }
+        None => "HTTP/1.1 404 Not Found\r\ncontent-length: 0".to_owned(),
+    };
+    let _ = socket.write_all(format!("{header}\r\nconnection: close\r\n\r\n").as_bytes());
+    let _ = socket.write_all(&body.unwrap_or_default());
+}
+
+#[test]
+fn the_registry_is_listed_and_a_withheld_statement_fails() {
+    let served = Served::new(honest());
+    let (code, lines) = served.audit(&["registry"]);
+    assert_eq!(code, 0);
+    let kinds: Vec<&str> = lines.iter().filter_map(|line| line["kind"].as_str()).collect();
+    assert_eq!(kinds, ["enrol", "enrol", "revoke", "registry"]);
+    assert_eq!(lines[4]["enrolments"], 2);
+    assert_eq!(lines[4]["size"], 544);
+
+    served.exchange(|chain| drop(chain.statements.remove(&502)));
+    let (code, lines) = served.audit(&["registry"]);
+    assert_eq!(code, 1);
+    let finding = lines.iter().find(|line| line["finding"]["code"] == "withheld").unwrap();
+    assert_eq!(finding["finding"]["index"], 502);
+    let output = served.run(&["registry", "--server", &served.url]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("Entry 502: The statement behind it is not given out."), "{text}");
+    assert!(text.contains("device-1") && text.contains("by registrar.test"), "{text}");
+}
+
+#[test]
+fn a_second_run_continues_and_a_third_notices_that_the_past_was_changed() {
+    let served = Served::new(honest());
+    let (code, lines) = served.audit(&["log"]);
+    assert_eq!((code, lines[0]["entries"].as_u64(), lines[0]["from"].as_u64()), (0, Some(544), Some(0)));
+    served.exchange(|chain| {
+        chain.fill(300, NOW + 200);
+        chain.publish(NOW + 201);
+    });
+    let (code, lines) = served.audit(&["log"]);
+    assert_eq!((code, lines[0]["entries"].as_u64(), lines[0]["from"].as_u64()), (0, Some(300), Some(544)));
+    assert_eq!(served.audit(&["log", "--full"]).1[0]["entries"], 844);
+
+    // The same sizes with another past: everything about it is signed and in order.
+    let before = served.chain.lock().unwrap().clone();
+    served.exchange(|chain| {
+        let mut other = Chain::new();
+        other.fill(844, NOW + 200);
+        other.publish(NOW + 201);
+        *chain = other;
+    });
+    let (code, lines) = served.audit(&["log"]);
+    assert_eq!(code, 1);
+    assert_eq!(lines[0]["finding"]["code"], "forked");
+    assert_eq!(lines[0]["finding"]["notes"].as_array().unwrap().len(), 2);
+    // It stays an alarm.
+    assert_eq!(served.audit(&["log"]).0, 1);
+
+    // Set back.
+    served.exchange(|chain| *chain = honest());
+    let (code, lines) = served.audit(&["log"]);
+    assert_eq!((code, &lines[0]["finding"]["code"]), (1, &Value::from("shrunk")));
+    served.exchange(|chain| *chain = before);
+    assert_eq!(served.audit(&["log"]).0, 0);
+}
+
+#[test]
+fn what_cannot_be_read_is_not_said_to_be_wrong() {
+    let served = Served::new(honest());
+    let nobody = served.run(&["log", "--server", "http://127.0.0.1:9"]);
+    assert_eq!(nobody.status.code(), Some(4));
+    served.exchange(|chain| chain.entries.truncate(500));
+    assert_eq!(served.audit(&["log"]).0, 4);
+    for usage in [&["log"][..], &["log", "--server", "http://notary.example"], &["nonsense"]] {
+        assert_eq!(served.run(usage).status.code(), Some(64), "{usage:?}");
+    }
+}
+
+#[test]
+fn a_log_at_another_address_is_read_too_and_steers_no_terminal() {
+    let mut chain = honest();
+    chain.seal(&snapshot(NOW + 200, &[1]), NOW + 200);
+    chain.seal_bytes(EntryKind::Registry, b"\x1b[2J", NOW + 200);
+    chain.publish(NOW + 201);
+    let served = Served::new(chain);
+    let output = served.run(&["registry", "--log", &format!("{}/log", served.url)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!output.stdout.contains(&0x1b));
+}
