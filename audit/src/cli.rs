@@ -304,7 +304,7 @@ impl Log {
                 && expected.iter().all(|known| known.head.size >= trusted.head().size);
             if reaches
                 && !self.full
-                && let Some(found) = Start::at(&log, &trusted.head(), audited.sealed_at)?
+                && let Some(found) = Start::at(&log, &trusted.head(), audited.sealed_at, target.head().size)?
             {
                 start = found;
                 sealed_at = audited.sealed_at;

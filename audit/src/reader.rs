@@ -130,21 +130,26 @@ pub(crate) fn bundle(reader: &dyn LogReader, id: BundleId) -> Result<Option<Vec<
     Ok(Some(bundle.entries().iter().take(usize::from(id.width())).cloned().collect()))
 }
 
-/// The bytes of a tile, also where the log has only kept the full one.
-pub(crate) fn tile(reader: &dyn LogReader, id: TileId) -> Result<Option<Vec<u8>>, ReadLogError> {
-    if let Some(bytes) = reader.get(LogObject::Tile(id))? {
-        return Ok(Some(bytes));
+/// The bytes of a tile, also where the log has only kept a wider one: that of the tree of `size`, or the full one.
+fn tile(reader: &dyn LogReader, id: TileId, size: TreeSize) -> Result<Option<Vec<u8>>, ReadLogError> {
+    let (level, index) = (id.level(), id.index());
+    let full = TileId::new(level, index, TILE_WIDTH).ok();
+    let mut wider: Vec<TileId> = Vec::new();
+    for candidate in [TileId::in_tree(level, index, size), Some(id), full].into_iter().flatten() {
+        if candidate.width() >= id.width() && !wider.contains(&candidate) {
+            wider.push(candidate);
+        }
     }
-    let Ok(full) = TileId::new(id.level(), id.index(), TILE_WIDTH) else { return Ok(None) };
-    if full == id {
-        return Ok(None);
+    for candidate in wider {
+        if let Some(bytes) = reader.get(LogObject::Tile(candidate))? {
+            return Ok(bytes.get(..id.byte_len()).map(<[u8]>::to_vec));
+        }
     }
-    let bytes = reader.get(LogObject::Tile(full))?;
-    Ok(bytes.and_then(|bytes| bytes.get(..id.byte_len()).map(<[u8]>::to_vec)))
+    Ok(None)
 }
 
-/// For `tlog`'s readers.
-pub(crate) struct Tiles<'a>(pub(crate) &'a dyn LogReader);
+/// For `tlog`'s readers: the tiles of a log of this size.
+pub(crate) struct Tiles<'a>(pub(crate) &'a dyn LogReader, pub(crate) TreeSize);
 
 /// A tile that could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -161,6 +166,6 @@ impl tlog::HashReader for Tiles<'_> {
     type Error = TileError;
 
     fn tile(&self, id: TileId) -> Result<Vec<u8>, TileError> {
-        tile(self.0, id)?.ok_or(TileError::Missing(id))
+        tile(self.0, id, self.1)?.ok_or(TileError::Missing(id))
     }
 }

@@ -78,14 +78,15 @@ pub enum WalkError {
 }
 
 impl Start {
-    /// From the tree of `head` on, whose newest entry was sealed at `sealed_at`: its edge is read from the log's tiles, and must
-    /// have that root. `None` if the log has another tree there, or not these tiles.
+    /// From the tree of `head` on, whose newest entry was sealed at `sealed_at`: its edge is read from the tiles of a log that has
+    /// grown to `size`, and must have that root. `None` if the log has another tree there, or not these tiles.
     pub fn at(
         reader: &dyn LogReader,
         head: &TreeHead,
         sealed_at: UnixSeconds,
+        size: TreeSize,
     ) -> Result<Option<Self>, ReadLogError> {
-        match TileBuilder::load(head, &Tiles(reader)) {
+        match TileBuilder::load(head, &Tiles(reader, size)) {
             Ok(edge) => Ok(Some(Self { edge, sealed_at: Some(sealed_at) })),
             Err(LoadError::Tile { source: TileError::Read(error), .. }) => Err(error),
             Err(_) => Ok(None),

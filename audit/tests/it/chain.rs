@@ -147,6 +147,12 @@ impl Chain {
         self.archive.push((self.entries.len() as u64, self.checkpoint.clone()));
     }
 
+    /// Whether an object of this width is full, or the one at the edge of level 0 or 1.
+    fn is_newest(&self, width: u16) -> bool {
+        let size = self.entries.len();
+        [256, size % 256, size / 256 % 256].contains(&usize::from(width))
+    }
+
     fn bundle(&self, id: BundleId) -> Option<Vec<u8>> {
         let begin = usize::try_from(id.index() * 256).unwrap();
         let entries = self.entries.get(begin..begin + usize::from(id.width()))?;
@@ -169,9 +175,9 @@ impl LogReader for Chain {
         self.asked.set(self.asked.get() + 1);
         Ok(match object {
             LogObject::Checkpoint => Some(self.checkpoint.clone()),
+            LogObject::Tile(id) if self.without_partials && !self.is_newest(id.width()) => None,
             LogObject::Tile(id) => self.tile(id),
-            // The full one is there.
-            LogObject::Bundle(id) if self.without_partials && id.is_partial() => None,
+            LogObject::Bundle(id) if self.without_partials && !self.is_newest(id.width()) => None,
             LogObject::Bundle(id) => self.bundle(id),
             LogObject::Statement(index) => self.statements.get(&index.get()).cloned(),
             LogObject::ArchivedAfter(size) => {

@@ -11,7 +11,6 @@ use client::durable::{self, PRIVATE};
 use serde::{Deserialize, Serialize};
 use tlog::TreeHead;
 
-use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::store::Store;
 
@@ -53,7 +52,7 @@ impl Label {
 impl Backup {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let data = DataDir::new(self.data);
-        let config = Config::load(&data.config())?;
+        let (config, store) = super::open(&data).await?;
         make_empty(&self.to)?;
         let copy = DataDir::new(&self.to);
         // The trust file before the keys, so that every key that it names is there. Both before the database: a rotation needs the
@@ -68,7 +67,7 @@ impl Backup {
                 copy_file(path, &self.to)?;
             }
         }
-        let head = copy_database(&data, &copy).await?;
+        let head = copy_database(store, &copy).await?;
         let (size, root) = Label::head(&head);
         let label =
             Label { version: Label::VERSION, origin: config.origin, size, root, keys: !self.without_keys };
@@ -98,8 +97,7 @@ pub(super) fn copy_file(from: &Path, to: &Path) -> anyhow::Result<()> {
 }
 
 /// One state of the database, whatever is written meanwhile.
-async fn copy_database(data: &DataDir, copy: &DataDir) -> anyhow::Result<TreeHead> {
-    let store = Store::open(&data.database()).await.context("The database cannot be opened")?;
+async fn copy_database(store: Store, copy: &DataDir) -> anyhow::Result<TreeHead> {
     let path = copy.database();
     durable::create(&path, b"", PRIVATE)?;
     store.copy_to(&path).await.context("The database cannot be copied")?;
