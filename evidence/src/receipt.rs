@@ -74,7 +74,7 @@ pub enum ReceiptError {
         /// The origin that the receipt states.
         origin: String,
     },
-    /// Its checkpoint cannot be believed. Of several policies that know the log, what the last one says.
+    /// Its checkpoint cannot be believed.
     #[error("The receipt's checkpoint cannot be believed. {0}")]
     Checkpoint(#[source] CheckpointError),
     /// Its proof does not lead from the entry to the root.
@@ -185,14 +185,27 @@ fn prove_parsed(
         let verified = proof.verify(&leaf, &logs.policy).map_err(ReceiptError::from);
         match verified.and_then(|inclusion| accept(entry, index, inclusion.checkpoint(), logs)) {
             Ok(proven) => satisfied.push(proven),
-            // A policy for another log does not stand in the way of one for this log.
-            Err(unknown @ ReceiptError::UnknownLog { .. }) => error = error.or(Some(unknown)),
-            Err(other) => error = Some(other),
+            Err(other) if error.as_ref().is_none_or(|known| depth(known) <= depth(&other)) => {
+                error = Some(other);
+            }
+            Err(_) => {}
         }
     }
     let best = satisfied.into_iter().min_by_key(|one| (one.proven_time.is_none(), one.proven_time));
     // invariant: a trust file has a policy, which is satisfied or gives an error.
     best.ok_or_else(|| error.unwrap_or(ReceiptError::UnknownLog { origin: String::new() }))
+}
+
+/// How far a policy got with a receipt. Of several that fail, the one that got furthest says why: a policy for another log, or
+/// for another key of this log, does not know this receipt, and the one whose window has ended does.
+fn depth(error: &ReceiptError) -> u8 {
+    match error {
+        ReceiptError::UnknownLog { .. } => 0,
+        ReceiptError::Checkpoint(CheckpointError::MissingLogSignature { .. }) => 1,
+        ReceiptError::Checkpoint(_) => 2,
+        ReceiptError::OutsideWindow { .. } | ReceiptError::Closed => 4,
+        _ => 3,
+    }
 }
 
 fn accept(

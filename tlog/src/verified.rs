@@ -368,6 +368,120 @@ mod tests {
     }
 
     #[test]
+    fn a_log_is_held_to_its_word_without_witnesses() {
+        let log = key("log", KeyAlgorithm::Ed25519);
+        let policy = policy(&log, "two");
+        let note = signed("log", &log, &[("a", 10)]);
+        assert_eq!(policy.verify_checkpoint(&note), Err(CheckpointError::NoQuorum { found: 1 }));
+        let signed_by_log = policy.verify_log_signature(&note).unwrap();
+        assert_eq!((signed_by_log.origin(), signed_by_log.head().size.get()), ("log", 9));
+        assert_eq!(signed_by_log.note(), &note, "the note is kept as received");
+        // not even a witness's bad line takes it back
+        let other = signed("log2", &key("log2", KeyAlgorithm::Ed25519), &[("b", 10)]);
+        let moved = note.with_signature(&other.signatures()[1]).unwrap();
+        assert!(policy.verify_log_signature(&moved).is_ok());
+        let altered: SignedNote = note.as_str().replace("\n9\n", "\n8\n").parse().unwrap();
+        assert!(matches!(policy.verify_log_signature(&altered), Err(CheckpointError::LogSignature(_))));
+        let twice = note.with_signature(&crate::sign_text(note.text(), &log).unwrap()).unwrap();
+        assert!(matches!(policy.verify_log_signature(&twice), Err(CheckpointError::LogSignature(_))));
+    }
+
+    #[test]
+    fn one_witness_vouches_for_itself_only() {
+        let log = key("log", KeyAlgorithm::Ed25519);
+        let policy = policy(&log, "two");
+        let name = |at: usize| policy.witnesses()[at].name().clone();
+        let note = signed("log", &log, &[("b", 20)]);
+        let witnessed = policy.verify_witness(&note, &name(1)).unwrap();
+        assert_eq!((witnessed.cosignature().timestamp(), witnessed.log_signed().head().size.get()), (20, 9));
+        assert_eq!(witnessed.cosignature().witness(), &name(1));
+        let missing = CheckpointError::MissingCosignature { witness: name(0) };
+        assert_eq!(policy.verify_witness(&note, &name(0)), Err(missing));
+        // a witness is nothing without the log
+        let by_other = signed("log", &key("other", KeyAlgorithm::Ed25519), &[("b", 20)]);
+        let error = policy.verify_witness(&by_other, &name(1));
+        assert_eq!(error, Err(CheckpointError::MissingLogSignature { origin: "log".into() }));
+        // and a bad line of another known witness refuses the note
+        let other = signed("log2", &key("log2", KeyAlgorithm::Ed25519), &[("a", 10)]);
+        let moved = note.with_signature(&other.signatures()[1]).unwrap();
+        let error = policy.verify_witness(&moved, &name(1));
+        assert!(matches!(error, Err(CheckpointError::WitnessSignature(_))));
+        let twice = signed("log", &log, &[("b", 20), ("b", 21)]);
+        let error = policy.verify_witness(&twice, &name(1));
+        assert!(matches!(error, Err(CheckpointError::WitnessSignature(_))));
+    }
+
+    /// Lines that nobody here can read, as clients must expect them: unknown names, known names with other ids and the
+    /// reverse, other algorithms, other lengths.
+    fn grease(log: &SigningKey) -> Vec<crate::NoteSignature> {
+        use crate::{KeyId, NoteSignature};
+        let known =
+            [log.verifier_key().clone(), key("a", KeyAlgorithm::CosignatureV1).verifier_key().clone()];
+        let stranger = KeyName::new("stranger.example").unwrap();
+        let mut lines = Vec::new();
+        for length in [1, 4, 63, 64, 65, 71, 72, 73, 2420, 2428] {
+            let bytes = vec![0x5a; length];
+            lines.push(NoteSignature::new(stranger.clone(), KeyId::new(7), bytes.clone()).unwrap());
+            for key in &known {
+                let other_id = KeyId::new(key.id().get() ^ 1);
+                lines.push(NoteSignature::new(key.name().clone(), other_id, bytes.clone()).unwrap());
+                lines.push(NoteSignature::new(stranger.clone(), key.id(), bytes.clone()).unwrap());
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn grease_changes_nothing_wherever_it_stands() {
+        let log = key("log", KeyAlgorithm::Ed25519);
+        let policy = policy(&log, "two");
+        let good = signed("log", &log, &[("a", 10), ("c", 30)]);
+        let expected = policy.verify_checkpoint(&good).unwrap();
+        let lines = grease(&log);
+        assert!(lines.len() < crate::note::MAX_SIGNATURES - 3);
+        for place in 0..=3 {
+            let mut all = good.signatures().to_vec();
+            all.splice(place..place, lines.iter().cloned());
+            let greased = SignedNote::from_parts(good.text(), &all).unwrap();
+            let verified = policy.verify_checkpoint(&greased).unwrap();
+            assert_eq!(verified.cosignatures(), expected.cosignatures());
+            assert_eq!((verified.head(), verified.log_key()), (expected.head(), expected.log_key()));
+            assert_eq!(policy.quorum_time(&verified), Some(30));
+            assert!(policy.verify_witness(&greased, policy.witnesses()[0].name()).is_ok());
+        }
+        // grease is no quorum
+        let mut alone = signed("log", &log, &[("a", 10)]).signatures().to_vec();
+        alone.extend(lines);
+        let note = SignedNote::from_parts(good.text(), &alone).unwrap();
+        assert_eq!(policy.verify_checkpoint(&note), Err(CheckpointError::NoQuorum { found: 1 }));
+    }
+
+    #[test]
+    fn every_bit_of_a_known_line_matters_even_beyond_the_quorum() {
+        let log = key("log", KeyAlgorithm::Ed25519);
+        let policy = policy(&log, "two");
+        let good = signed("log", &log, &[("a", 10), ("b", 20), ("c", 30)]);
+        assert!(policy.verify_checkpoint(&good).is_ok());
+        for (line, signature) in good.signatures().iter().enumerate() {
+            for bit in (0..signature.signature().len() * 8).step_by(7) {
+                let mut bytes = signature.signature().to_vec();
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                let mut all = good.signatures().to_vec();
+                all[line] =
+                    crate::NoteSignature::new(signature.name().clone(), signature.id(), bytes).unwrap();
+                let note = SignedNote::from_parts(good.text(), &all).unwrap();
+                let error = policy.verify_checkpoint(&note).unwrap_err();
+                let right = match error {
+                    CheckpointError::LogSignature(_) => line == 0,
+                    CheckpointError::WitnessSignature(_) => line > 0,
+                    _ => false,
+                };
+                assert!(right, "line {line}, bit {bit}: {error}");
+            }
+        }
+    }
+
+    #[test]
     fn a_signed_note_that_is_no_checkpoint() {
         let log = key("log", KeyAlgorithm::Ed25519);
         let note: SignedNote = crate::sign_note("log\nnine\n", &log).unwrap().parse().unwrap();

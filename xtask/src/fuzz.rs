@@ -14,7 +14,7 @@ use crate::process::Runner;
 use crate::workspace::Workspace;
 
 /// Every target, named as the files in `fuzz/targets`.
-const TARGETS: [&str; 10] = [
+const TARGETS: [&str; 11] = [
     "note",
     "checkpoint",
     "policy",
@@ -24,6 +24,7 @@ const TARGETS: [&str; 10] = [
     "evidence-file",
     "submission",
     "trust",
+    "roots",
     "mp4",
 ];
 

@@ -9,6 +9,7 @@ mod mutations;
 mod packing;
 mod registry;
 mod roots;
+mod rotation;
 mod rows;
 mod schema;
 mod world;

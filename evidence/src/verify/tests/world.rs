@@ -24,7 +24,7 @@ pub(super) struct World {
     pub(super) log: SigningKey,
     pub(super) registrar: DeviceKey,
     registrar_vkey: tlog::VerifierKey,
-    witness: SigningKey,
+    pub(super) witness: SigningKey,
     pub(super) witnessed: bool,
     /// Whether a second witness has cosigned, three seconds before the first.
     pub(super) second_witness: bool,
@@ -71,7 +71,7 @@ pub(super) fn video(seed: u64) -> Vec<Vec<u8>> {
     (0..8).map(|i| noise(seed * 100 + i, 20_000 + 777 * usize::try_from(i).unwrap())).collect()
 }
 
-fn signing_key(name: &str, algorithm: KeyAlgorithm, seed: u8) -> SigningKey {
+pub(super) fn signing_key(name: &str, algorithm: KeyAlgorithm, seed: u8) -> SigningKey {
     SigningKey::from_seed(KeyName::new(name).unwrap(), algorithm, &[seed; 32]).unwrap()
 }
 
@@ -119,7 +119,8 @@ impl World {
     pub(super) fn policy(&self) -> String {
         let log = self.log.verifier_key();
         if self.witnessed {
-            format!("log {log}\nwitness w1 {}\nquorum w1\n", self.witness.verifier_key())
+            let witness = self.witness.verifier_key();
+            format!("log {log}\nwitness w1 {witness} https://w1.example\nquorum w1\n")
         } else {
             format!("log {log}\nquorum none\n")
         }
@@ -186,6 +187,23 @@ impl World {
         }
         let earlier = tlog::cosignature::sign(&second_witness(), self.clock + 2, note.text()).unwrap();
         note.with_signature(&earlier).unwrap()
+    }
+
+    /// What service and witness would answer: this chain, as it is now.
+    pub(super) fn network(&self) -> impl Fn(&crate::RootsRequest) -> Option<Vec<u8>> + use<> {
+        use crate::RootsRequest::{Bundle, Index, Published, Tile, Witness};
+        let checkpoint = self.checkpoint().as_bytes().to_vec();
+        let mut builder = tlog::TileBuilder::new();
+        let tiles: std::collections::BTreeMap<_, _> = builder
+            .append(self.entries.iter().map(Entry::leaf_hash))
+            .into_iter()
+            .map(|tile| (tile.id, tile.data))
+            .collect();
+        move |request| match request {
+            Witness { .. } | Published => Some(checkpoint.clone()),
+            Tile(id) => tiles.get(id).cloned(),
+            Bundle(_) | Index(_) => None,
+        }
     }
 
     pub(super) fn receipt(&self, sealed: &Sealed) -> Receipt {
@@ -443,6 +461,37 @@ pub(super) fn drive(mut examination: Examination, bytes: &[u8], served: &LookupA
             Step::Lookup(_) => examination.looked_up(served.clone()),
             Step::Roots(_) => panic!("nobody is to be asked"),
             Step::Done => return examination,
+        }
+    }
+    panic!("the examination does not end");
+}
+
+/// What service and witnesses answer when roots are compared.
+pub(super) type Network<'n> = &'n dyn Fn(&crate::RootsRequest) -> Option<Vec<u8>>;
+
+/// Examines `bytes` with evidence that came with them, and compares roots through `network`.
+pub(super) fn examine_with_roots(
+    bytes: &[u8],
+    supplied: &[EvidenceFile],
+    trust: &TrustFile,
+    pins: Vec<Vec<u8>>,
+    network: Network<'_>,
+) -> (Report, Option<crate::Pin>) {
+    let roots = crate::RootsInput { pins, online: true };
+    let length = bytes.len() as u64;
+    let mut examination = Examination::new(length, Vec::new(), supplied.to_vec(), trust.clone(), roots);
+    for _ in 0..100 {
+        match examination.next() {
+            Step::Hash(ranges) => {
+                for range in ranges {
+                    examination.hashed(range, Digest::of(slice(bytes, range)));
+                }
+            }
+            Step::Lookup(_) => panic!("evidence was supplied"),
+            Step::Roots(requests) => {
+                requests.iter().for_each(|request| examination.root_answered(request, network(request)));
+            }
+            Step::Done => return (check_shape(examination.report()), examination.pin()),
         }
     }
     panic!("the examination does not end");
