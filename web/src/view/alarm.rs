@@ -66,14 +66,17 @@ fn Banner(alarm: Arc<RootsAlarm>) -> impl IntoView {
 pub(crate) fn VerdictAlarm(alarm: Arc<RootsAlarm>) -> impl IntoView {
     let i18n = use_i18n();
     let kind = alarm.kind;
+    // Closed on the screen, where the banner says it all; open on paper.
     view! {
-        <section class="section verdict-alarm" data-tone=if is_proof(kind) { "bad" } else { "caution" }>
-            <h4 class="alarm-title">
+        <details class="verdict-alarm" data-tone=if is_proof(kind) { "bad" } else { "caution" } data-print="">
+            <summary class="alarm-title">
                 <span class="mark" data-mark="warn" aria-hidden="true"></span>
                 {move || words::alarm::of(i18n, kind).title}
-            </h4>
-            <Account alarm />
-        </section>
+            </summary>
+            <div class="inside">
+                <Account alarm />
+            </div>
+        </details>
     }
 }
 

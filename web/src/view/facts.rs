@@ -128,19 +128,23 @@ fn subject_facts(i18n: Words, subject: &Subject) -> Vec<Fact> {
             .push(Fact::new(t_string!(i18n, facts.sealed), sealed).by(t_string!(i18n, facts.operators_word)));
     }
     if let Some(delay) = subject.sealing_delay_ms {
-        let seconds = format!(
-            "{}{}.{}",
-            if delay < 0 { "-" } else { "" },
-            delay.unsigned_abs() / 1000,
-            delay.unsigned_abs() % 1000 / 100
-        );
-        let delay = fill(t_string!(i18n, facts.seconds), &[("seconds", &seconds)]);
+        let delay = sealing_delay(i18n, delay);
         facts.push(Fact::new(t_string!(i18n, finding.sealing_delay), delay));
     }
     if let Some(from) = subject.revoked_from {
         facts.push(Fact::new(t_string!(i18n, facts.revoked_from), words::time(i18n, from.get())));
     }
     facts
+}
+
+/// Witnesses state whole seconds, so that less than one of them, in either direction, is no measure.
+fn sealing_delay(i18n: Words, millis: i64) -> String {
+    if millis.unsigned_abs() < 1000 {
+        return t_string!(i18n, facts.under_a_second).to_owned();
+    }
+    let (sign, whole, tenths) =
+        (if millis < 0 { "-" } else { "" }, millis.unsigned_abs() / 1000, millis.unsigned_abs() % 1000 / 100);
+    fill(t_string!(i18n, facts.seconds), &[("seconds", &format!("{sign}{whole}.{tenths}"))])
 }
 
 fn excerpt_facts(i18n: Words, excerpt: &ExcerptFacts) -> Vec<Fact> {

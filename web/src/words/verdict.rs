@@ -1,6 +1,6 @@
 //! The verdict in the court's words.
 
-use protocol::report::{Report, SubjectKind, Verdict};
+use protocol::report::{FindingName, Report, State, SubjectKind, Verdict};
 
 use super::{Words, error};
 use crate::i18n::t_string;
@@ -51,7 +51,12 @@ pub(crate) fn of(i18n: Words, report: &Report) -> VerdictWords {
         Verdict::EvidenceInvalid => VerdictWords {
             title: t_string!(i18n, verdict.evidence_invalid.title),
             meaning: t_string!(i18n, verdict.evidence_invalid.meaning),
-            next: t_string!(i18n, verdict.evidence_invalid.next),
+            // A new evidence file would not help against a chain that contradicts itself.
+            next: if contradicts_itself(report) {
+                t_string!(i18n, verdict.evidence_invalid.next_alarm)
+            } else {
+                t_string!(i18n, verdict.evidence_invalid.next)
+            },
         },
         Verdict::NotCompleted => {
             let words = report.reason.map(|code| error::of(i18n, code));
@@ -62,4 +67,8 @@ pub(crate) fn of(i18n: Words, report: &Report) -> VerdictWords {
             }
         }
     }
+}
+
+fn contradicts_itself(report: &Report) -> bool {
+    report.finding(FindingName::Roots).is_some_and(|finding| finding.state == State::Failed)
 }
