@@ -49,7 +49,8 @@ pub struct Limits {
     pub connections: NonZeroUsize,
     /// Requests being answered; further ones get 503 with `Retry-After`.
     pub requests: NonZeroUsize,
-    /// Submissions being answered: each may hold 4 MiB, and waits for its batch. As many of more than 64 KiB may be arriving.
+    /// Submissions of more than 16 KiB being answered: each may hold 4 MiB, and waits for its batch. As many of more than 64 KiB may be
+    /// arriving.
     pub submissions: NonZeroUsize,
     /// Lookups being answered: each may hold 64 MiB.
     pub lookups: NonZeroUsize,
@@ -92,7 +93,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: at_least_one(2048),
-            requests: at_least_one(512),
+            requests: at_least_one(2048),
             submissions: at_least_one(64),
             lookups: at_least_one(8),
             queue: at_least_one(16_384),

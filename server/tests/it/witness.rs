@@ -258,10 +258,10 @@ impl WitnessClient for WitnessDouble {
             let request = AddCheckpoint::parse(body.as_bytes()).unwrap();
             let fault = self.steps.lock().unwrap().as_ref().and_then(|steps| steps.next());
             match (fault, self.mood()) {
-                (Some(Fault::Lost), _) => return Err(AskError::Silent("injected fault".to_owned())),
+                (Some(Fault::Lost), _) => Err(AskError::Silent("injected fault".to_owned())),
                 (Some(Fault::Kept), _) => {
                     let _ = self.honest(&request);
-                    return Err(AskError::Silent("injected fault".to_owned()));
+                    Err(AskError::Silent("injected fault".to_owned()))
                 }
                 (None, Mood::Honest | Mood::WrongClock(_)) => self.honest(&request),
                 (None, Mood::Conflict(size)) => Ok(Answer::Conflict(TreeSize::new(size))),
