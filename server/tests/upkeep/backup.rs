@@ -140,7 +140,7 @@ fn a_restore_from_a_backup_that_is_killed_at_any_moment_begins_anew() {
     for round in 0_u64.. {
         let mut child =
             program().args(["restore", "--data", &restored, "--backup", &backup]).spawn().unwrap();
-        thread::sleep(Duration::from_millis(3 + 7 * round));
+        thread::sleep(Duration::from_millis(3 + 23 * round));
         let _ = child.kill();
         let status = child.wait().unwrap();
         if status.success() {

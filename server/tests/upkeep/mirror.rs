@@ -193,7 +193,7 @@ fn a_restore_that_is_killed_at_any_moment_goes_on() {
     let mut kills = 0;
     for round in 0_u64.. {
         let mut child = program().args(["restore", "--data", &restored, "--from", &log]).spawn().unwrap();
-        thread::sleep(Duration::from_millis(4 + 9 * round));
+        thread::sleep(Duration::from_millis(4 + 29 * round));
         let _ = child.kill();
         let status = child.wait().unwrap();
         if status.success() {
