@@ -66,8 +66,11 @@ pub async fn check_state(witness: &Witness, findings: &mut Findings) -> Result<(
     for (origin, ours, contradiction) in kept {
         let Some(log) = logs.get(&origin) else { continue };
         let heads = [&ours, &contradiction.theirs].map(|note| signed_head(log, note));
-        if !matches!(heads, [Some(ours), Some(theirs)] if contradicts(&ours, &theirs, &contradiction.proof)) {
-            // Where the older size is a power of two, only tiles prove it; the notes are kept all the same.
+        // Where the older size is a power of two, a proof does not hold its root, and only tiles convict: the notes are kept all the same.
+        let convicts = |ours: &TreeHead, theirs: &TreeHead| {
+            ours.size.get().is_power_of_two() || contradicts(ours, theirs, &contradiction.proof)
+        };
+        if !matches!(heads, [Some(ours), Some(theirs)] if ours != theirs && convicts(&ours, &theirs)) {
             findings.add(format!(
                 "The contradiction of {origin} at size {} cannot be shown from the two notes and the proof alone.",
                 contradiction.head.size

@@ -310,7 +310,7 @@ async fn a_fork_is_kept_as_proof_and_the_copy_stays() {
     let mut copying = Copying::of(log.clone()).await;
     copying.publish(100).await;
     copying.assert_pulled(100).await;
-    let fork = log.forked(50, 400, "b");
+    let (fork, honest) = (log.forked(50, 400, "b"), log.clone());
     let swap = |at: u64, copying: &Copying| {
         let mut other = fork.clone();
         other.publish(at);
@@ -323,6 +323,14 @@ async fn a_fork_is_kept_as_proof_and_the_copy_stays() {
     let kept = copying.world.witness.store().kept().await.unwrap();
     assert_eq!(kept.iter().map(|(_, _, found)| found.head.size.get()).collect::<Vec<_>>(), [100, 101, 399]);
     *copying.served.log.lock().unwrap() = log;
+    // From a power of two the tiles convict, where no proof could.
+    copying.cosign(256).await;
+    swap(398, &copying);
+    copying.assert_refused("forked", "from a power of two").await;
+    let mut findings = Findings::default();
+    jianzhen_witness::fsck::check_state(&copying.world.witness, &mut findings).await.unwrap();
+    assert_eq!((findings.problems, findings.contradictions), (Vec::new(), 4));
+    *copying.served.log.lock().unwrap() = honest;
     copying.publish(400).await;
     copying.assert_pulled(400).await;
 }

@@ -259,8 +259,11 @@ async fn a_log_that_contradicts_itself_is_convicted_by_its_own_signatures() {
         metrics.text()
     );
     assert!(metrics.text().contains(&format!("jianzhen_witness_contradictions_kept{label} 3\n")));
-    // The honest history goes on.
-    world.add(&log, 10, 40).await;
+    // The honest history goes on. From a power of two no proof convicts; it is refused all the same.
+    world.add(&log, 10, 16).await;
+    assert_refused(&world, fork.request(16, 40), 422, "not-consistent", "a power of two").await;
+    assert_eq!(world.witness.store().kept().await.unwrap().len(), 3);
+    world.add(&log, 16, 40).await;
 }
 
 #[tokio::test]
