@@ -138,7 +138,7 @@ fn tamper(script: &mut Script<'_>, answer: Option<Vec<u8>>) -> Option<Vec<u8>> {
 fuzz_target!(|bytes: &[u8]| {
     let mut script = Script(bytes);
     let policy = &WORLD.trust.logs()[0].policy;
-    let mut quorum = |script: &mut Script<'_>| {
+    let quorum = |script: &mut Script<'_>| {
         let root = script.root()?;
         Some(script.note(root, 0..2))
     };

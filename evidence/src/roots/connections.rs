@@ -1,5 +1,7 @@
 //! Which of several signed roots are of one tree, which contradict each other, and what has to be read to find out.
 
+use std::collections::BTreeSet;
+
 use tlog::{TileId, TreeHead, TreeSize, tile_reader};
 
 use super::tiles::Tiles;
@@ -10,8 +12,8 @@ pub(super) struct Connections {
     heads: Vec<TreeHead>,
     /// Places of the non-empty trees, the largest first.
     order: Vec<usize>,
-    /// Roots with one number are of one tree.
-    group: Vec<usize>,
+    /// For each root, the roots that it was shown to be a beginning of; itself and its equals among them.
+    begins: Vec<BTreeSet<usize>>,
     /// Pairs that cannot both be true.
     forks: Vec<(usize, usize)>,
     /// Place in `order` of the root that smaller ones are compared with next.
@@ -23,13 +25,14 @@ impl Connections {
     pub(super) fn new(heads: Vec<TreeHead>) -> Self {
         let mut order: Vec<_> = (0..heads.len()).filter(|at| heads[*at].size > TreeSize::ZERO).collect();
         order.sort_by_key(|at| std::cmp::Reverse(heads[*at].size));
-        let group = (0..heads.len()).collect();
-        let mut all = Self { heads, order, group, forks: Vec::new(), reference: 0 };
+        let begins = (0..heads.len()).map(|at| BTreeSet::from([at])).collect();
+        let mut all = Self { heads, order, begins, forks: Vec::new(), reference: 0 };
         for i in 0..all.order.len() {
             for j in i + 1..all.order.len() {
                 let (a, b) = (all.order[i], all.order[j]);
                 if all.heads[a] == all.heads[b] {
                     all.connect(a, b);
+                    all.connect(b, a);
                 } else if all.heads[a].size == all.heads[b].size {
                     all.forks.push((a, b));
                 }
@@ -38,16 +41,18 @@ impl Connections {
         all
     }
 
-    fn connect(&mut self, a: usize, b: usize) {
-        let (from, to) = (self.group[b], self.group[a]);
-        for group in self.group.iter_mut().filter(|group| **group == from) {
-            *group = to;
+    /// `small` is a beginning of `large`, and so is what begins `small` of what `large` begins.
+    fn connect(&mut self, small: usize, large: usize) {
+        let larger = self.begins[large].clone();
+        for begins in self.begins.iter_mut().filter(|begins| begins.contains(&small)) {
+            begins.extend(&larger);
         }
     }
 
-    /// Whether the two were proven to be of one tree.
+    /// Whether the two were proven to be of one tree: both are beginnings of one root. That a third is a beginning of both says
+    /// nothing: every fork has a common beginning.
     pub(super) fn are_connected(&self, a: usize, b: usize) -> bool {
-        self.group[a] == self.group[b]
+        !self.begins[a].is_disjoint(&self.begins[b])
     }
 
     /// Pairs that were proven to contradict each other.
@@ -70,7 +75,7 @@ impl Connections {
         loop {
             let (reference, open) = self.open()?;
             if open.is_empty() {
-                self.reference += 1;
+                self.advance();
                 continue;
             }
             let new = self.heads[reference].size;
@@ -94,9 +99,21 @@ impl Connections {
                 continue;
             }
             if growth.old == old.root {
-                self.connect(reference, at);
+                self.connect(at, reference);
             } else {
                 self.forks.push((reference, at));
+            }
+        }
+        self.advance();
+    }
+
+    /// Goes on to the next reference. Of two beginnings of one tree, the smaller is a beginning of the larger.
+    fn advance(&mut self) {
+        if let Some(reference) = self.order.get(self.reference).copied() {
+            for at in self.order[self.reference + 1..].to_vec() {
+                if self.are_connected(at, reference) {
+                    self.connect(at, reference);
+                }
             }
         }
         self.reference += 1;

@@ -105,10 +105,10 @@ pub(super) struct Compared<'a> {
 impl Compared<'_> {
     /// The place of the root of this source; of several, the last published one, and else the largest.
     pub(super) fn place_of(&self, source: RootSource) -> Option<usize> {
-        let places = (0..self.roots.len()).filter(|at| self.roots[*at].source == source);
+        let mut places = (0..self.roots.len()).filter(|at| self.roots[*at].source == source);
         match source {
             RootSource::Pin | RootSource::Witness => places.max_by_key(|at| rank(&self.roots[*at])),
-            _ => places.last(),
+            _ => places.next_back(),
         }
     }
 

@@ -28,8 +28,8 @@ impl Tiles {
         self.0.insert(id, bytes.filter(|bytes| bytes.len() == id.byte_len()));
     }
 
-    /// Those of `wanted` that may still be asked for. The others count as missing from now on.
-    pub(super) fn to_ask(&mut self, wanted: Vec<TileId>) -> Vec<TileId> {
+    /// Those of `wanted` that may still be asked for. The others count as missing.
+    pub(super) fn to_ask(&self, wanted: Vec<TileId>) -> Vec<TileId> {
         let mut ask: Vec<_> = wanted.into_iter().filter(|id| !self.0.contains_key(id)).collect();
         ask.truncate(MAX_TILES.saturating_sub(self.0.len()));
         ask

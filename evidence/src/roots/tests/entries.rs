@@ -6,6 +6,9 @@ use super::{History, note, trust, verified};
 use crate::roots::{EntryProof, EntryProofError, FoundEntry, RootsRequest, RootsStep};
 use crate::{Digest, Entry, EntryKind, UnixSeconds};
 
+/// What becomes of an answer on its way.
+type Spoil<'s> = &'s dyn Fn(&RootsRequest, Option<Vec<u8>>) -> Option<Vec<u8>>;
+
 struct Service {
     entries: Vec<Vec<u8>>,
     history: History,
@@ -48,11 +51,7 @@ impl Service {
         }
     }
 
-    fn prove(
-        &self,
-        mut proof: EntryProof,
-        spoil: &dyn Fn(&RootsRequest, Option<Vec<u8>>) -> Option<Vec<u8>>,
-    ) -> Result<FoundEntry, EntryProofError> {
+    fn prove(&self, mut proof: EntryProof, spoil: Spoil<'_>) -> Result<FoundEntry, EntryProofError> {
         for _ in 0..5 {
             match proof.next() {
                 RootsStep::Ask(requests) => {
@@ -72,7 +71,7 @@ impl Service {
     }
 }
 
-const HONEST: &dyn Fn(&RootsRequest, Option<Vec<u8>>) -> Option<Vec<u8>> = &|_, answer| answer;
+const HONEST: Spoil<'_> = &|_, answer| answer;
 
 #[test]
 fn every_entry_is_found_by_its_statement_and_by_its_place() {
@@ -106,9 +105,8 @@ fn what_the_tree_does_not_hold() {
 fn a_service_that_lies_proves_nothing() {
     let service = Service::new(300);
     let statement = entry(7).statement;
-    let prove = |spoil: &dyn Fn(&RootsRequest, Option<Vec<u8>>) -> Option<Vec<u8>>| {
-        service.prove(EntryProof::of_statement(statement, service.root(300)), spoil)
-    };
+    let prove =
+        |spoil: Spoil<'_>| service.prove(EntryProof::of_statement(statement, service.root(300)), spoil);
     let index = |text: &'static [u8]| {
         prove(&move |request, answer| match request {
             RootsRequest::Index(_) => Some(text.to_vec()),

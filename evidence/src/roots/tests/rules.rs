@@ -142,6 +142,51 @@ fn wrong_tiles_prove_nothing() {
     assert!(outcome.anchor_witnessed, "with the right ones it is connected");
 }
 
+/// A hostile service gives the tiles that connect each side of a fork with what both have in common, and withholds those that
+/// would show the two sides to contradict each other.
+#[test]
+fn a_common_beginning_connects_nothing() {
+    let (ours, theirs) = fork();
+    let (anchor, pin) = (note(ours.head(300), Q), note(ours.head(2), Q));
+    let witness = note(theirs.head(600), &[(1, 30)]);
+    let needed = |old: u64, new: u64| tlog::tile_reader::growth_tiles(TreeSize::new(old), TreeSize::new(new));
+    let mut net = Net::new().witness(1, &witness);
+    // at 300 its own history is served, at 600 the other one, but for what only the comparison of the two reads
+    for id in needed(2, 300) {
+        net.spoiled.insert(id, ours.tile(id));
+    }
+    for id in needed(2, 600) {
+        net.spoiled.insert(id, theirs.tile(id));
+    }
+    for id in needed(300, 600).into_iter().filter(|id| !needed(2, 600).contains(id)) {
+        net.spoiled.insert(id, None);
+    }
+    let outcome = net.compare(&trust(), Some(&anchor), &[&pin]);
+    let forked = alarm(&outcome).is_some_and(|alarm| alarm.0 == AlarmKind::Forked);
+    assert!(!outcome.anchor_witnessed, "the witness has seen another chain");
+    assert!(forked || states(&outcome)[0] == WitnessState::Unconnected, "{outcome:?}");
+    // the same through the connections alone, where the two sides cannot be compared at all
+    let heads = vec![theirs.head(600), ours.head(300), ours.head(2)];
+    let mut connections = crate::roots::connections::Connections::new(heads);
+    let served = |history: &History, size: u64| {
+        let mut tiles = crate::roots::tiles::Tiles::default();
+        needed(2, size).into_iter().for_each(|id| tiles.insert(id, history.tile(id)));
+        tiles
+    };
+    let mut withheld = served(&theirs, 600);
+    needed(300, 600).into_iter().for_each(|id| {
+        if !needed(2, 600).contains(&id) {
+            withheld.insert(id, None);
+        }
+    });
+    connections.next_tiles();
+    connections.compare(&withheld);
+    connections.next_tiles();
+    connections.compare(&served(&ours, 300));
+    assert!(connections.are_connected(0, 2) && connections.are_connected(1, 2));
+    assert!(!connections.are_connected(0, 1));
+}
+
 #[test]
 fn what_a_witness_shows_must_be_signed_by_the_log_and_by_this_witness() {
     let chain = History::new(10);
