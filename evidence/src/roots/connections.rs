@@ -110,7 +110,8 @@ impl Connections {
     /// Goes on to the next reference. Of two beginnings of one tree, the smaller is a beginning of the larger.
     fn advance(&mut self) {
         if let Some(reference) = self.order.get(self.reference).copied() {
-            for at in self.order[self.reference + 1..].to_vec() {
+            for place in self.reference + 1..self.order.len() {
+                let at = self.order[place];
                 if self.are_connected(at, reference) {
                     self.connect(at, reference);
                 }
