@@ -4,6 +4,7 @@
 
 mod durability;
 mod faults;
+mod gaps;
 mod history;
 mod intake;
 mod log;
