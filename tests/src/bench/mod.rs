@@ -42,7 +42,7 @@ pub struct Measured {
     pub latencies: Vec<Duration>,
     /// From the first due moment to the last receipt.
     pub elapsed: Duration,
-    /// How often the service said that it had no room, or gave no receipt yet; each of these statements was handed in again.
+    /// How often the service had no room, gave no receipt yet, or did not answer; each of these statements was handed in again.
     pub put_off: u64,
     /// Entries of the log in the end.
     pub entries: u64,
@@ -144,7 +144,8 @@ async fn hand_in(notary: &Notary, checker: &Checker, due: Due) -> Result<u64> {
                 other => bail!("a statement is answered {other:?}"),
             },
             Answer::Later(pause) => tokio::time::sleep(pause).await,
-            Answer::Nothing(error) => bail!("the service does not answer: {error}"),
+            // A connection that was not let in: a device tries again.
+            Answer::Nothing(_) => tokio::time::sleep(Duration::from_millis(200)).await,
         }
     }
     bail!("a statement was put off a hundred times")
