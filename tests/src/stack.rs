@@ -1,6 +1,7 @@
 //! A whole stack: server, three witnesses and a recorder, each as its operator would start it.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
@@ -14,6 +15,9 @@ pub const QUORUM: usize = 2;
 
 /// The names of the witnesses; the last keeps a copy of the chain.
 pub const WITNESSES: [&str; 3] = ["w1", "w2", "w3"];
+
+/// The recorder's exit code when the chain contradicts what it, or a witness, has seen.
+const ALARM: i32 = 76;
 
 /// A verification service that two of three witnesses guard, with one enrolled recorder, in a directory of its own.
 #[derive(Debug)]
@@ -160,11 +164,20 @@ impl Stack {
         Self::sealed(output)
     }
 
-    /// Records `input` into a new file `name` with another recorder's data, such as a copy of an earlier state.
-    pub fn record_by(&self, recorder: &Path, input: &Path, name: &str) -> Result<Sealed> {
+    /// Records `input` into a new file `name` with another recorder's data, such as a copy of an earlier state. Says whether that
+    /// recorder raised an alarm about the chain.
+    pub fn record_by(&self, recorder: &Path, input: &Path, name: &str) -> Result<(Sealed, bool)> {
         let output = self.path(name);
-        self.seal_by(recorder, &["record", "--input", utf8(input), "--output", utf8(&output)])?;
-        Self::sealed(output)
+        let command = ["record", "--input", utf8(input), "--output", utf8(&output)];
+        let status = std::process::Command::new(program("jianzhen-recorder")?)
+            .args(command)
+            .args(["--data", utf8(recorder), "--server", &self.url, "--trust", utf8(&self.trust())])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()?;
+        let alarmed = status.code() == Some(ALARM);
+        anyhow::ensure!(status.success() || alarmed, "the recorder ended with {status}");
+        Ok((Self::sealed(output)?, alarmed))
     }
 
     /// Deposits `file` whole.
@@ -175,13 +188,9 @@ impl Stack {
 
     /// Runs a command of the recorder that seals something.
     fn seal(&self, command: &[&str]) -> Result<()> {
-        self.seal_by(&self.path("recorder"), command)
-    }
-
-    fn seal_by(&self, recorder: &Path, command: &[&str]) -> Result<()> {
-        let trust = self.trust();
+        let (data, trust) = (self.recorder_data(), self.trust());
         let mut arguments = command.to_vec();
-        arguments.extend(["--data", utf8(recorder), "--server", &self.url, "--trust", utf8(&trust)]);
+        arguments.extend(["--data", &data, "--server", &self.url, "--trust", utf8(&trust)]);
         run(&program("jianzhen-recorder")?, &arguments).map(drop)
     }
 
