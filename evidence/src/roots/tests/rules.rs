@@ -522,6 +522,9 @@ fn pins_of_other_chains_are_no_business_of_this_one() {
     let outcome = Net::new().publish(&pin).compare(&trust, Some(&anchor), &[&pin]);
     assert_eq!((alarm(&outcome), outcome.published.is_none()), (None, true));
     assert_eq!(outcome.pin.unwrap().note, anchor.as_bytes());
+    // the same witness guards both, and shows the wrong one
+    let outcome = Net::new().witness(1, &pin).compare(&trust, Some(&anchor), &[]);
+    assert_eq!((alarm(&outcome), states(&outcome)[0]), (None, WitnessState::Unusable));
     // without an anchor the service says which chain it is, and that one's pin counts
     let shown = signed(ours.head(5), &neighbour, &[(&w1, 1), (&w2, 2)]);
     let mut net = Net::new().witness(1, &shown).publish(&shown);
