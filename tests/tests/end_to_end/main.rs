@@ -7,6 +7,7 @@
 
 mod altered;
 mod bad_input;
+mod chain;
 mod consistent;
 mod hostile_server;
 mod large;
@@ -41,6 +42,7 @@ fn trials(world: Option<&Arc<World>>) -> Vec<Trial> {
         consistent::CASES,
         altered::CASES,
         bad_input::CASES,
+        chain::CASES,
         hostile_server::CASES,
         large::CASES,
         operator::CASES,

@@ -9,7 +9,10 @@ use jianzhen_tests::process::{copy_tree, program, tail, wait_for};
 use jianzhen_tests::proxy::Proxy;
 use jianzhen_tests::stack::{Sealed, Stack, utf8};
 use jianzhen_tests::{http, page, video};
+use thirtyfour::By;
 
+use crate::chain;
+use crate::screens::look_at;
 use crate::world::{Case, PATIENCE, World};
 
 pub(crate) const CASES: &[Case] = &[
@@ -151,6 +154,14 @@ fn split_view(world: &World) -> Result<()> {
             let note = notes[side]["note"].as_str().context("the alarm carries no note")?;
             ensure!(note.starts_with("split-view.example/log\n"), "{notes:#}");
         }
+        look_at(returning, "alarm-forked-zh-CN").await?;
+        // The page about the chain says so too, and both roots can be saved from there.
+        chain::open(returning, &url).await?;
+        chain::state(returning, &["alarm"]).await?;
+        returning.find(By::Css("[data-alarm] [data-save-roots]")).await?;
+        look_at(returning, "alarm-chain-zh-CN").await?;
+        page::switch_language(returning, "en").await?;
+        look_at(returning, "alarm-chain-en-US").await?;
 
         // Caught by the third witness: a browser that has never been here.
         let first = world.driver.browser("zh-CN", 1280).await?;
@@ -177,13 +188,16 @@ fn rollback(world: &World) -> Result<()> {
         freshly_cosigned(&universe.stack)?;
 
         let after = look(returning, &url, &universe.common).await?;
+        look_at(returning, "alarm-shrunk-zh-CN").await?;
         ensure!(after.roots == is("failed", "chain-shrunk"), "{after:?}");
         ensure!(after.alarm.as_deref() == Some("shrunk"), "{after:?}");
 
         let first = world.driver.browser("zh-CN", 1280).await?;
         let newcomer = look(&first, &url, &universe.common).await;
+        let looked = look_at(&first, "alarm-unconnected-zh-CN").await;
         first.quit().await?;
         let newcomer = newcomer?;
+        looked?;
         ensure!(newcomer.alarm.as_deref() == Some("unconnected"), "{newcomer:?}");
         Ok(())
     })

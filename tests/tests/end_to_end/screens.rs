@@ -116,7 +116,7 @@ fn by_keyboard_alone(world: &World) -> Result<()> {
 }
 
 /// Runs `work` in a browser of `language`.
-fn in_language(
+pub(crate) fn in_language(
     world: &World,
     language: &str,
     work: impl AsyncFnOnce(&WebDriver) -> Result<()>,
@@ -130,7 +130,7 @@ fn in_language(
 }
 
 /// Checks the present screen at both widths and keeps pictures of it.
-async fn look_at(browser: &WebDriver, name: &str) -> Result<()> {
+pub(crate) async fn look_at(browser: &WebDriver, name: &str) -> Result<()> {
     let expected = if name.contains("en-US") { "en" } else { "zh" };
     let language = page::language(browser).await?;
     ensure!(language.starts_with(expected), "{name}: lang is {language}");
