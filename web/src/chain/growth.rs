@@ -26,8 +26,11 @@ impl Chart {
     pub(crate) fn of(growth: &[GrowthPoint]) -> Option<Self> {
         let mut points: Vec<GrowthPoint> = Vec::new();
         for point in growth.iter().take(MAX_POINTS) {
-            if points.last().is_none_or(|last| last.time < point.time && last.size <= point.size) {
-                points.push(*point);
+            match points.last_mut() {
+                Some(last) if point.time < last.time || point.size < last.size => {}
+                // Several trees of one second: the last of them.
+                Some(last) if point.time == last.time => last.size = point.size,
+                _ => points.push(*point),
             }
         }
         let (first, last) = (*points.first()?, *points.last()?);
@@ -71,6 +74,13 @@ mod tests {
         let chart = Chart::of(&points(&[(100, 0), (150, 50), (200, 100)])).unwrap();
         assert_eq!(chart.line, "M0 240H500V120H1000V0");
         assert_eq!(chart.area, "M0 240H500V120H1000V0V240H0Z");
+    }
+
+    #[wasm_bindgen_test]
+    fn of_several_trees_in_one_second_the_last_is_drawn() {
+        let chart = Chart::of(&points(&[(100, 1), (100, 2), (110, 3), (110, 14), (110, 15)])).unwrap();
+        assert_eq!(chart.points, points(&[(100, 2), (110, 15)]));
+        assert_eq!(chart.line, "M0 208H1000V0");
     }
 
     #[wasm_bindgen_test]
