@@ -5,7 +5,7 @@
 //! - [`http`]: one question to one of them.
 //! - [`load`]: load as from many recorders, and a memory of what they were promised.
 //! - [`forger`]: what a malicious operator can make of a chain.
-//! - [`bench`]: how long a receipt takes under a steady load.
+//! - [`mod@bench`]: how long a receipt takes under a steady load.
 //! - [`chaos`]: kills, full disks and cut cables under that load; [`random`] says when.
 //! - [`cli`]: `jianzhen-verify`, whose JSON must equal the page's.
 //! - [`browser`] and [`page`]: ChromeDriver, and the page as a user sees it.

@@ -1,4 +1,4 @@
-//! `cargo xtask bench receipts`; see [`jianzhen_tests::bench`].
+//! `cargo xtask bench receipts`; see [`mod@jianzhen_tests::bench`].
 
 use std::path::PathBuf;
 

@@ -1,10 +1,10 @@
 //! Chaos: a service, its three witnesses and many devices, all of them real programs or as good as real, while processes are killed,
 //! disks fill up and cables are cut at random moments. Afterwards nothing that was promised may be lost or contradicted.
 //!
-//! - [`disk`], [`island`]: what can break besides a process.
-//! - [`world`]: the devices and the watchers, and what they were told.
-//! - [`controller`]: who breaks what, and when.
-//! - [`findings`]: what is checked in the end.
+//! - `disk`, `island`: what can break besides a process.
+//! - `world`: the devices and the watchers, and what they were told.
+//! - `controller`: who breaks what, and when.
+//! - `findings`: what is checked in the end.
 
 mod controller;
 mod disk;
