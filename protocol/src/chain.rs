@@ -129,6 +129,8 @@ pub struct Checked {
     pub reason: Option<ReasonCode>,
     /// The entry, as far as it is known; only with [`CheckResult::Proven`] is any of it proven.
     pub entry: Option<EntryFacts>,
+    /// The proof of an entry that was looked up, as the text of a `.tlog-proof` file; only with [`CheckResult::Proven`].
+    pub receipt: Option<String>,
     /// How the comparison with roots seen elsewhere came out.
     pub roots: Option<(State, ReasonCode)>,
     /// The witnesses whose roots agree.
@@ -210,9 +212,6 @@ pub struct OperatorsWord {
     /// The witnesses of the policy.
     #[serde(default)]
     pub witnesses: Vec<OperatorsWitness>,
-    /// Number of archived checkpoints.
-    #[serde(default)]
-    pub archived: u64,
     /// The newest of them, newest first.
     #[serde(default)]
     pub recent: Vec<RecentRoot>,
@@ -234,9 +233,6 @@ pub struct OperatorsWitness {
     /// Entries that it is behind.
     #[serde(default)]
     pub lag: Option<u64>,
-    /// What went wrong with it, a sentence.
-    #[serde(default)]
-    pub detail: Option<String>,
 }
 
 /// A published root, by the operator's word.

@@ -37,7 +37,6 @@ pub struct ChainFacts {
     checkpoint: String,
     quorum_none: bool,
     witnesses: Vec<WitnessEntry>,
-    archived: u64,
     recent: Vec<RecentEntry>,
     growth: Vec<GrowthPoint>,
 }
@@ -72,7 +71,6 @@ struct GrowthPoint {
 #[derive(Debug)]
 struct History {
     size: TreeSize,
-    archived: u64,
     recent: Vec<RecentEntry>,
     growth: Vec<GrowthPoint>,
 }
@@ -106,7 +104,6 @@ impl Service {
             checkpoint: text(&shown.note),
             quorum_none: self.policies().is_quorum_none(now),
             witnesses: self.witnesses().into_iter().map(|facts| entry(facts, &shown)).collect(),
-            archived: history.archived,
             recent: history.recent.clone(),
             growth: history.growth.clone(),
         }))
@@ -127,7 +124,6 @@ impl Service {
 
 impl History {
     async fn read(store: &Store, policies: &Policies, size: TreeSize) -> Result<Self, StoreError> {
-        let archived = store.count_checkpoints().await?;
         let newest = store.checkpoints_down_from(size, RECENT).await?;
         let recent = newest.into_iter().filter_map(|(_, note)| recent(&note, policies)).collect();
         let mut growth = Vec::new();
@@ -140,7 +136,7 @@ impl History {
                 growth.push(GrowthPoint { time: time.get(), size: upto });
             }
         }
-        Ok(Self { size, archived, recent, growth })
+        Ok(Self { size, recent, growth })
     }
 }
 

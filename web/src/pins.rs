@@ -8,8 +8,6 @@ use protocol::chain::Pin;
 
 /// Before the origin in the browser's storage.
 const PREFIX: &str = "jianzhen.pin.";
-/// More chains than a trust file can name are not remembered.
-const MAX_PINS: usize = 16;
 /// A signed note is no longer (`docs/spec/log.md`).
 const MAX_PIN_LEN: usize = 512 << 10;
 
@@ -32,7 +30,8 @@ impl Pins {
 
     fn sorted_out(items: impl Iterator<Item = (String, String)>) -> Self {
         let pins = items.filter_map(|(key, note)| Some((key.strip_prefix(PREFIX)?.to_owned(), note)));
-        Self(pins.filter(|(_, note)| note.len() <= MAX_PIN_LEN).take(MAX_PINS).collect())
+        // However many there are, none is left out: another one's chains must not crowd out ours. Browsers give 5 MB in all.
+        Self(pins.filter(|(_, note)| note.len() <= MAX_PIN_LEN).collect())
     }
 
     /// The notes, to be passed with the work.
@@ -79,7 +78,7 @@ mod tests {
     }
 
     #[wasm_bindgen_test]
-    fn only_pins_are_passed_and_not_too_much_of_them() {
+    fn only_pins_are_passed_and_none_crowds_out_another() {
         let read =
             pins(&[("jianzhen.pin.a.test/log", "note a"), ("jianzhen.language", "zh"), ("other", "x")]);
         assert_eq!(read.notes(), ["note a"]);
@@ -87,7 +86,7 @@ mod tests {
         assert_eq!(pins(&[("jianzhen.pin.a.test/log", &long)]).notes(), [""; 0]);
         let many: Vec<String> = (0..100).map(|number| format!("{PREFIX}{number}")).collect();
         let many: Vec<(&str, &str)> = many.iter().map(|key| (key.as_str(), "note")).collect();
-        assert_eq!(pins(&many).notes().len(), MAX_PINS);
+        assert_eq!(pins(&many).notes().len(), 100);
     }
 
     #[wasm_bindgen_test]

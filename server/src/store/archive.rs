@@ -1,4 +1,4 @@
-//! What the chain page asks of the archive: how many published checkpoints there are, the newest, and how the tree grew.
+//! What the chain page asks of the archive: the newest published checkpoints, and how the tree grew.
 
 use evidence::UnixSeconds;
 use sqlx::Row as _;
@@ -8,12 +8,6 @@ use super::entries::read_checkpoint;
 use super::{Store, StoreError, from_column, to_column};
 
 impl Store {
-    /// The number of archived checkpoints.
-    pub async fn count_checkpoints(&self) -> Result<u64, StoreError> {
-        let row = sqlx::query("SELECT count(*) AS n FROM checkpoints").fetch_one(&self.readers).await?;
-        from_column(row.try_get("n")?, "The number of checkpoints")
-    }
-
     /// The newest archived checkpoints up to `size`, at most `limit`, newest first.
     pub async fn checkpoints_down_from(
         &self,

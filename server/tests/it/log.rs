@@ -240,7 +240,9 @@ async fn archived_checkpoints_and_indices_are_found_and_never_before_they_are_pu
         "/log/index/00".to_owned(),
         index(device.enrolment).to_uppercase().replace("/LOG/INDEX", "/log/index"),
     ] {
-        assert_eq!(running.get(&address).await.0, StatusCode::NOT_FOUND, "{address}");
+        let (status, _, body) = running.get(&address).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{address}");
+        assert!(!String::from_utf8_lossy(&body).contains(".."), "{address}: {body:?}");
     }
     running.crash().await;
 }
@@ -274,8 +276,6 @@ async fn the_chain_is_described_with_its_witnesses() {
     assert_eq!((recent.len(), &recent[0]["size"]), (20, &31.into()));
     assert_eq!(recent[0]["witnesses"], serde_json::json!(["w1", "w2"]));
     assert_eq!(recent[0]["cosigned"], now);
-    // The empty tree and 31 more.
-    assert_eq!(chain["archived"], 32);
     let growth = chain["growth"].as_array().unwrap();
     assert_eq!((growth.len(), &growth[0]["size"], &growth[30]["size"]), (31, &1.into(), &31.into()));
     running.crash().await;

@@ -14,6 +14,7 @@ use crate::format;
 use crate::i18n::{t, t_string, use_i18n};
 use crate::intake::{self, Handover};
 use crate::route::{Place, Route};
+use crate::save::save;
 use crate::view::chain::{Word, WordBadge};
 use crate::view::facts::{Fact, list};
 use crate::view::file_button::FileButton;
@@ -238,10 +239,12 @@ fn Facts(entry: EntryFacts, checked: Arc<Checked>) -> impl IntoView {
     let i18n = use_i18n();
     let is_proven = checked.result == CheckResult::Proven;
     let (index, is_public) = (entry.index, entry.is_registry && is_proven);
+    let receipt = checked.receipt.clone();
     view! {
         <div class="section">
             {is_proven.then(|| view! { <WordBadge word=Word::Browser /> })}
             {move || entry_facts(i18n, &entry, &checked)}
+            {receipt.map(|receipt| view! { <SaveReceipt index receipt /> })}
             {is_public.then(|| view! {
                 <p class="public">
                     <a href=format!("/log/statement/{index}") download=format!("statement-{index}.cose")>
@@ -250,6 +253,21 @@ fn Facts(entry: EntryFacts, checked: Arc<Checked>) -> impl IntoView {
                 </p>
             })}
         </div>
+    }
+}
+
+/// The proof as a file that anybody can check again, here or elsewhere.
+#[component]
+fn SaveReceipt(index: u64, receipt: String) -> impl IntoView {
+    let i18n = use_i18n();
+    let save_receipt =
+        move |_| save(&format!("entry-{index}.tlog-proof"), "text/plain;charset=utf-8", &receipt);
+    view! {
+        <p class="screen-only">
+            <button type="button" data-save-receipt="" on:click=save_receipt>
+                {t!(i18n, chain.check.save)}
+            </button>
+        </p>
     }
 }
 

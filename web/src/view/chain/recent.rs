@@ -3,11 +3,11 @@
 use leptos::prelude::*;
 use protocol::chain::{OperatorsWord, RecentRoot};
 
-use crate::chain::ChainDesk;
+use crate::chain::{ChainDesk, Seen};
 use crate::format;
 use crate::i18n::{t, t_string, use_i18n};
 use crate::view::chain::{Word, WordBadge};
-use crate::words::{self, fill};
+use crate::words;
 
 /// Rows; the service sends no more.
 const MAX_ROWS: usize = 20;
@@ -17,23 +17,19 @@ const MAX_ROWS: usize = 20;
 pub(super) fn Recent() -> impl IntoView {
     let i18n = use_i18n();
     let chain = expect_context::<ChainDesk>();
-    let of_word = move |part: fn(&OperatorsWord) -> (Vec<RecentRoot>, u64)| {
-        chain.seen.with(|seen| seen.as_ref().and_then(|seen| seen.look.operator.as_ref().map(part)))
-    };
-    let facts = Memo::new(move |_| {
-        of_word(|word| (word.recent.iter().take(MAX_ROWS).cloned().collect(), word.archived))
-            .unwrap_or_default()
+    let newest =
+        |word: &OperatorsWord| -> Vec<RecentRoot> { word.recent.iter().take(MAX_ROWS).cloned().collect() };
+    let recent = Memo::new(move |_| {
+        let word = |seen: &Seen| seen.look.operator.as_ref().map(newest);
+        chain.seen.with(|seen| seen.as_ref().and_then(word)).unwrap_or_default()
     });
-    let recent = move || facts.get().0;
-    let archived =
-        move || fill(t_string!(i18n, chain.recent.archived), &[("count", &format::grouped(facts.get().1))]);
     view! {
-        <section class="sheet" hidden=move || facts.with(|(recent, _)| recent.is_empty())>
+        <section class="sheet" hidden=move || recent.with(Vec::is_empty)>
             <details class="screen-only">
                 <summary>{t!(i18n, chain.recent.title)}</summary>
                 <div class="inside">
                     <WordBadge word=Word::Operator />
-                    <p class="source">{archived}</p>
+                    <p class="source">{t!(i18n, chain.recent.archived)}</p>
                     <table class="listed">
                         <thead>
                             <tr>
@@ -44,7 +40,7 @@ pub(super) fn Recent() -> impl IntoView {
                             </tr>
                         </thead>
                         <tbody>
-                            <For each=recent key=|root| (root.size, root.root.clone()) let:root>
+                            <For each=move || recent.get() key=|root| (root.size, root.root.clone()) let:root>
                                 <Row root />
                             </For>
                         </tbody>

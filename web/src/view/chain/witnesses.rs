@@ -130,7 +130,6 @@ fn WitnessRow(row: Memo<Option<Row>>) -> impl IntoView {
             <td data-label=move || t_string!(i18n, chain.witness.said)>
                 <span>{move || said().map(|said| words::chain::health(i18n, &said.state).to_owned())}</span>
                 <span class="detail">{account}</span>
-                <span class="detail">{move || said().and_then(|said| said.detail)}</span>
             </td>
         </tr>
     }
