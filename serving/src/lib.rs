@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | [`net`] | connections: how many, how long they may be silent, how many bytes they bring |
 //! | [`listener`] | the listening socket, TLS, and stopping |
-//! | [`limits`] | requests: how many at a time, how long, how large |
+//! | [`limits`] | requests: how many at a time, how long, how large; answers that nobody reads |
 //! | [`problem`] | errors as `application/problem+json` |
 //! | [`metrics`] | counting requests and connections; OpenMetrics text |
 //! | [`key_file`], [`lock`] | signing keys in files; one process a data directory |
@@ -24,7 +24,7 @@ pub mod problem;
 pub mod ready_file;
 
 pub use key_file::KeyFileError;
-pub use limits::Places;
+pub use limits::{Places, Sending};
 pub use listener::{Bounds, ListenError, Listener, Listening, Tls, TlsFiles};
 pub use lock::{DirectoryLock, LockError};
 pub use log_lines::LogFormat;

@@ -57,7 +57,7 @@ pub async fn check_state(witness: &Witness, findings: &mut Findings) -> Result<(
             findings.add(format!("The newest checkpoint of {origin}: {problem}"));
         }
         match witness.store().cosigned(origin, newest.head.size).await? {
-            Some(root) if root == newest.head.root => {}
+            Some(remembered) if remembered.root == newest.head.root => {}
             _ => findings.add(format!("The newest tree of {origin} is not among those remembered.")),
         }
     }
@@ -66,9 +66,12 @@ pub async fn check_state(witness: &Witness, findings: &mut Findings) -> Result<(
     for (origin, ours, contradiction) in kept {
         let Some(log) = logs.get(&origin) else { continue };
         let heads = [&ours, &contradiction.theirs].map(|note| signed_head(log, note));
-        // Where the older size is a power of two, a proof does not hold its root, and only tiles convict: the notes are kept all the same.
+        // Where the older size is a power of two, a proof does not hold its root, and only tiles convict; a note that was too long is
+        // not remembered with its tree. What there is was kept all the same.
         let convicts = |ours: &TreeHead, theirs: &TreeHead| {
-            ours.size.get().is_power_of_two() || contradicts(ours, theirs, &contradiction.proof)
+            ours.size > theirs.size
+                || ours.size.get().is_power_of_two()
+                || contradicts(ours, theirs, &contradiction.proof)
         };
         if !matches!(heads, [Some(ours), Some(theirs)] if ours != theirs && convicts(&ours, &theirs)) {
             findings.add(format!(

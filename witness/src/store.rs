@@ -31,6 +31,9 @@ pub const MAX_CONTRADICTIONS: i64 = 100;
 /// Trees remembered of one log besides the newest: at five a second, some minutes.
 const REMEMBERED: i64 = 1024;
 
+/// Bytes in the longest note that is remembered with its tree: ten times an ordinary one. Of a longer one, only size and root.
+const MAX_REMEMBERED_NOTE: usize = 4 << 10;
+
 /// The open database.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -47,6 +50,15 @@ pub struct Newest {
     pub cosigned_at: u64,
     /// The checkpoint with the log's signatures and the cosignature.
     pub note: SignedNote,
+}
+
+/// A tree that was cosigned before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Its root.
+    pub root: Hash,
+    /// The note; `None` if it was too long to be kept.
+    pub note: Option<SignedNote>,
 }
 
 /// A checkpoint that the log has signed, and that contradicts the newest one cosigned.
@@ -232,18 +244,20 @@ impl Store {
             .collect()
     }
 
-    /// The root of the tree of `size` leaves that was cosigned, if it is still remembered.
+    /// The tree of `size` leaves that was cosigned, if it is still remembered.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub async fn cosigned(&self, origin: &str, size: TreeSize) -> Result<Option<Hash>, StoreError> {
-        let root: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT root FROM cosigned WHERE origin = ? AND size = ?")
-                .bind(origin)
-                .bind(to_column(size.get()))
-                .fetch_optional(&self.readers)
-                .await?;
-        root.map(|root| hash_of(&root)).transpose()
+    pub async fn cosigned(&self, origin: &str, size: TreeSize) -> Result<Option<Remembered>, StoreError> {
+        let row = sqlx::query("SELECT root, note FROM cosigned WHERE origin = ? AND size = ?")
+            .bind(origin)
+            .bind(to_column(size.get()))
+            .fetch_optional(&self.readers)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let (root, note): (Vec<u8>, Option<Vec<u8>>) = (row.try_get("root")?, row.try_get("note")?);
+        let note = note.map(|note| parse_note(&note)).transpose()?;
+        Ok(Some(Remembered { root: hash_of(&root)?, note }))
     }
 
     /// Keeps a contradiction that was found elsewhere than in a request.
@@ -302,10 +316,12 @@ async fn replace(connection: &mut SqliteConnection, origin: &str, newest: &Newes
     .bind(newest.note.as_bytes())
     .execute(&mut *connection)
     .await?;
-    sqlx::query("INSERT INTO cosigned (origin, size, root) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+    let note = Some(newest.note.as_bytes()).filter(|note| note.len() <= MAX_REMEMBERED_NOTE);
+    sqlx::query("INSERT INTO cosigned (origin, size, root, note) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
         .bind(origin)
         .bind(size)
         .bind(root)
+        .bind(note)
         .execute(&mut *connection)
         .await?;
     sqlx::query(
@@ -346,14 +362,14 @@ async fn convict(
 
 /// The schema is part of the program; a database made by a newer program is refused.
 fn migrator() -> Migrator {
-    let first = Migration::new(
-        1,
-        "first".into(),
-        MigrationType::Simple,
-        include_str!("schema.sql").into_sql_str(),
-        false,
-    );
-    Migrator { migrations: vec![first].into(), ..Migrator::DEFAULT }
+    let step = |number, name: &'static str, statements: &'static str| {
+        Migration::new(number, name.into(), MigrationType::Simple, statements.into_sql_str(), false)
+    };
+    let steps = vec![
+        step(1, "first", include_str!("schema.sql")),
+        step(2, "notes of remembered trees", include_str!("schema_2.sql")),
+    ];
+    Migrator { migrations: steps.into(), ..Migrator::DEFAULT }
 }
 
 fn newest_of(row: &SqliteRow) -> Result<Newest, StoreError> {
@@ -381,7 +397,11 @@ fn head_of(row: &SqliteRow) -> Result<TreeHead, StoreError> {
 
 fn note_of(row: &SqliteRow, column: &str) -> Result<SignedNote, StoreError> {
     let note: Vec<u8> = row.try_get(column)?;
-    SignedNote::parse(&note)
+    parse_note(&note)
+}
+
+fn parse_note(note: &[u8]) -> Result<SignedNote, StoreError> {
+    SignedNote::parse(note)
         .map_err(|error| StoreError::Damaged(format!("A stored checkpoint is no signed note. {error}")))
 }
 

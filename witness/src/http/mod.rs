@@ -12,7 +12,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::routing::{get, post};
-use serving::{Kind, Places, Problem};
+use serving::{Kind, Places, Problem, Sending, limits};
 
 use crate::config::Limits;
 use crate::mirror::Mirrors;
@@ -20,6 +20,9 @@ use crate::witness::Witness;
 
 /// Bodies of more than [`add_checkpoint::SMALL`] that may be arriving at a time, each of half a MiB.
 const LARGE_BODIES: usize = 16;
+
+/// Memory for long answers: pages of the archive and registry statements of copies.
+const SENDING: usize = 64 << 20;
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -32,14 +35,14 @@ struct App {
 }
 
 /// The whole surface. `tls`: whether it is reached by HTTPS.
-pub fn router(witness: Arc<Witness>, mirrors: Arc<Mirrors>, limits: &Limits, tls: bool) -> Router {
-    let places = Places::new(limits.requests.get());
+pub fn router(witness: Arc<Witness>, mirrors: Arc<Mirrors>, bounds: &Limits, tls: bool) -> Router {
+    let places = Places::new(bounds.requests.get());
     let app = App {
         witness: witness.clone(),
         mirrors,
         places: places.clone(),
         large: Places::new(LARGE_BODIES),
-        body_timeout: limits.body_timeout(),
+        body_timeout: bounds.body_timeout(),
     };
     // It takes its place itself, once the body is there; and operators must be able to ask how an overloaded witness does.
     let unlimited = Router::new()
@@ -54,7 +57,8 @@ pub fn router(witness: Arc<Witness>, mirrors: Arc<Mirrors>, limits: &Limits, tls
         .route("/mirror/{hash}/statement/{index}", get(mirror::statement))
         .route("/mirror/{hash}/checkpoints/{size}", get(mirror::archived))
         .route("/mirror/{hash}/checkpoints/after/{size}", get(mirror::archived_after))
-        .layer(middleware::from_fn_with_state(places, serving::limits::limit));
+        .layer(middleware::from_fn_with_state(Sending::new(SENDING), limits::hold))
+        .layer(middleware::from_fn_with_state(places, limits::limit));
     limited
         .merge(unlimited)
         .fallback(nothing)

@@ -14,6 +14,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use client::durable::{self, FileError};
+use futures_util::TryStreamExt as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -32,6 +33,9 @@ const CONNECTIONS: u32 = 4;
 
 /// Archived checkpoints in one answer.
 pub const PAGE: u16 = 256;
+
+/// Bytes in one answer, but for the last checkpoint. An ordinary page has a quarter of that; a log may sign longer notes.
+const MAX_PAGE_LEN: usize = 1 << 20;
 
 /// Anybody may read what is public.
 const PUBLIC: u32 = 0o644;
@@ -301,17 +305,24 @@ impl Copy {
         Ok(query.fetch_optional(&self.database).await?)
     }
 
-    /// Up to [`PAGE`] archived checkpoints above this size, ascending.
+    /// Up to [`PAGE`] archived checkpoints above this size, ascending; fewer if they are long, and at least one if there is any.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn archived_after(&self, size: TreeSize) -> Result<Vec<(TreeSize, Vec<u8>)>, CopyError> {
-        let rows = sqlx::query("SELECT size, note FROM archive WHERE size > ? ORDER BY size LIMIT ?")
+        let mut rows = sqlx::query("SELECT size, note FROM archive WHERE size > ? ORDER BY size LIMIT ?")
             .bind(to_column(size))
             .bind(i64::from(PAGE))
-            .fetch_all(&self.database)
-            .await?;
-        rows.iter().map(|row| self.archived_of(row)).collect()
+            .fetch(&self.database);
+        let (mut archived, mut length) = (Vec::new(), 0);
+        while length < MAX_PAGE_LEN
+            && let Some(row) = rows.try_next().await?
+        {
+            let (size, note) = self.archived_of(&row)?;
+            length += note.len();
+            archived.push((size, note));
+        }
+        Ok(archived)
     }
 
     fn archived_of(&self, row: &SqliteRow) -> Result<(TreeSize, Vec<u8>), CopyError> {

@@ -23,7 +23,7 @@ use super::authentic::{Authentic, TreeError};
 use super::copy::{Archived, Copy, CopyError, PAGE, cut};
 use super::source::{FetchError, Source};
 use crate::logs::Log;
-use crate::store::{Contradiction, Newest, StoreError};
+use crate::store::{Contradiction, Newest, Remembered, StoreError};
 use crate::witness::Witness;
 
 /// Bytes in the longest statement of kind 1: a snapshot of all revoked keys, or any other.
@@ -222,15 +222,17 @@ impl Puller {
     ) -> Result<Option<(Authentic<'_>, TreeSize)>, PullError> {
         let (head, cosigned) = (published.head, newest.head);
         if head.size <= cosigned.size {
-            let root = if head.size == cosigned.size {
-                Some(cosigned.root)
+            let tree = if head.size == cosigned.size {
+                Some(Remembered { root: cosigned.root, note: Some(newest.note.clone()) })
             } else {
                 self.witness.store().cosigned(self.log.origin(), head.size).await?
             };
-            return match root {
+            return match tree {
                 None => Ok(None),
-                Some(root) if root != head.root => {
-                    Err(self.forked(published, newest, &ConsistencyProof::empty()).await?)
+                Some(Remembered { root, note }) if root != head.root => {
+                    // Two notes of one size prove it by themselves.
+                    let ours = note.as_ref().unwrap_or(&newest.note);
+                    Err(self.forked(published, head.size, ours, &ConsistencyProof::empty()).await?)
                 }
                 Some(_) => Ok(Some((Authentic::load(&self.source, head).await?, head.size))),
             };
@@ -239,7 +241,7 @@ impl Puller {
         if cosigned.size > TreeSize::ZERO {
             let (beginning, proof) = tree.beginning(cosigned.size).await?;
             if beginning != cosigned.root {
-                return Err(self.forked(published, newest, &proof).await?);
+                return Err(self.forked(published, cosigned.size, &newest.note, &proof).await?);
             }
         }
         Ok(Some((tree, cosigned.size)))
@@ -249,15 +251,16 @@ impl Puller {
     async fn forked(
         &self,
         published: &Archived,
-        newest: &Newest,
+        cosigned: TreeSize,
+        ours: &SignedNote,
         proof: &ConsistencyProof,
     ) -> Result<PullError, PullError> {
         let (head, theirs) = (published.head, published.note.clone());
         let found =
             Contradiction { seen_at: self.witness.now(), head, theirs, proof: proof.hashes().to_vec() };
         self.witness.report(&self.log, head.size.get());
-        self.witness.store().keep(self.log.origin(), &newest.note, &found).await?;
-        Ok(PullError::Forked { published: head.size, cosigned: newest.head.size })
+        self.witness.store().keep(self.log.origin(), ours, &found).await?;
+        Ok(PullError::Forked { published: head.size, cosigned })
     }
 
     /// Takes over the archived checkpoints of one page that reach no further than `limit`, with everything that they commit to.

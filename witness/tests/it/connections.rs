@@ -123,14 +123,21 @@ fn half_closed_pipelined_and_nonsensical_requests() {
         let _ = stream.read_to_end(&mut answer);
         assert!(!answer.starts_with(b"HTTP/1.1 200"), "{nonsense:?}");
     }
-    let at = process.newest().map_or(0, |note| if note.text() == log.note(10).text() { 10 } else { 99 });
-    assert_ne!(at, 99);
     // Two requests in one breath are answered one after the other.
-    let mut stream = connect(&process);
-    let first = post(&log.request(at, 20)).replace("connection: close\r\n", "");
-    stream.write_all(format!("{first}{}", post(&log.request(20, 30))).as_bytes()).unwrap();
-    let mut answers = String::new();
-    stream.read_to_string(&mut answers).unwrap();
+    let in_one_breath = |at| {
+        let mut stream = connect(&process);
+        let first = post(&log.request(at, 20)).replace("connection: close\r\n", "");
+        stream.write_all(format!("{first}{}", post(&log.request(20, 30))).as_bytes()).unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        answers
+    };
+    // Whether the half-closed request was taken up is known for certain only by asking: it may be until after its connection is gone.
+    let mut answers = in_one_breath(0);
+    if answers.contains("HTTP/1.1 409") {
+        assert_eq!(process.newest().unwrap().text(), log.note(10).text());
+        answers = in_one_breath(10);
+    }
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
     assert_eq!(process.newest().unwrap().text(), log.note(30).text());
 }

@@ -5,12 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jianzhen_witness::fsck::{Findings, check_copy};
+use axum::body::{Body, HttpBody as _};
+use axum::http::Request;
+use jianzhen_witness::add_checkpoint::contradicts;
+use jianzhen_witness::fsck::{Findings, check_copy, check_state};
 use jianzhen_witness::mirror::copy::{Archived, Copy};
 use jianzhen_witness::mirror::pull::{PullError, Pulled, Puller};
 use jianzhen_witness::mirror::source::Source;
 use jianzhen_witness::mirror::{MirrorError, Mirrors};
-use tlog::{BundleId, TileId, TreeSize, bundles_between, tiles_between};
+use tlog::{BundleId, SignedNote, TileId, TreeSize, bundles_between, sign_note, tiles_between};
 use tokio::sync::watch;
 
 use crate::process::Installation;
@@ -328,11 +331,33 @@ async fn a_fork_is_kept_as_proof_and_the_copy_stays() {
     swap(398, &copying);
     copying.assert_refused("forked", "from a power of two").await;
     let mut findings = Findings::default();
-    jianzhen_witness::fsck::check_state(&copying.world.witness, &mut findings).await.unwrap();
+    check_state(&copying.world.witness, &mut findings).await.unwrap();
     assert_eq!((findings.problems, findings.contradictions), (Vec::new(), 4));
     *copying.served.log.lock().unwrap() = honest;
     copying.publish(400).await;
     copying.assert_pulled(400).await;
+}
+
+/// The older of two trees that were cosigned, published with another root: both notes of that size are kept, and need nothing else.
+#[tokio::test]
+async fn a_fork_from_an_older_tree_is_kept_with_the_note_that_it_contradicts() {
+    let log = TestLog::of(400, "a");
+    let mut copying = Copying::of(log.clone()).await;
+    copying.publish(100).await;
+    copying.assert_pulled(100).await;
+    copying.cosign(150).await;
+    copying.cosign(300).await;
+    let mut other = log.forked(50, 400, "b");
+    other.publish(150);
+    *copying.served.log.lock().unwrap() = other;
+    copying.assert_refused("forked", "an older size").await;
+    let kept = copying.world.witness.store().kept().await.unwrap();
+    let [(_, ours, found)] = kept.as_slice() else { panic!("{} kept", kept.len()) };
+    assert_eq!((ours.text(), found.head.size.get()), (log.note(150).text(), 150));
+    assert!(contradicts(&log.head(150), &found.head, &found.proof));
+    let mut findings = Findings::default();
+    check_state(&copying.world.witness, &mut findings).await.unwrap();
+    assert_eq!((findings.problems, findings.contradictions), (Vec::new(), 1));
 }
 
 #[tokio::test]
@@ -449,6 +474,60 @@ async fn the_copy_is_served_as_the_log_is() {
         "{}",
         metrics.text()
     );
+}
+
+/// Clients that ask for long answers and read none of them: bounded, and cosigning does not notice.
+#[tokio::test]
+async fn answers_that_nobody_reads_do_not_fill_the_memory() {
+    let log = TestLog::of(300, "a");
+    let world = World::of(&log).await;
+    world.add(&log, 0, 299).await;
+    let copy = Copy::create(&world.path("mirror").join(hash()), crate::support::ORIGIN).await.unwrap();
+    let archived = |at| Archived { head: log.head(at), note: log.note(at) };
+    copy.commit(&(1..300).map(archived).collect::<Vec<_>>()).await.unwrap();
+    copy.close().await;
+    world.mirrors.follow(&world.witness.logs()).await.unwrap();
+    let ask = async || {
+        let path = format!("/mirror/{}/checkpoints/after/0", hash());
+        world.respond(Request::get(path).body(Body::empty()).unwrap()).await
+    };
+    let mut unread = vec![ask().await];
+    let length = unread[0].body().size_hint().exact().unwrap();
+    assert!(length > 40_000, "{length}");
+    while unread.last().unwrap().status() == 200 {
+        unread.push(ask().await);
+        assert!(u64::try_from(unread.len()).unwrap() * length < 70 << 20, "no end");
+    }
+    assert_eq!(unread.last().unwrap().status(), 503);
+    assert_eq!(world.get(&format!("/{}/checkpoint", hash())).await.status, 200);
+    world.add(&log, 299, 300).await;
+    drop(unread);
+    assert_eq!(ask().await.status(), 200);
+}
+
+/// A log may sign notes of 64 KiB; nobody gets hundreds of them at once, and everybody gets all of them.
+#[tokio::test]
+async fn a_page_of_long_checkpoints_is_cut_short() {
+    let log = TestLog::of(100, "a");
+    let world = World::of(&log).await;
+    let copy = Copy::create(&world.path("copy"), crate::support::ORIGIN).await.unwrap();
+    let archived = |at| {
+        let text = format!("{}{}\n", log.note(at).text(), "x".repeat(60_000));
+        let note = SignedNote::parse(sign_note(&text, &log.key).unwrap().as_bytes()).unwrap();
+        Archived { head: log.head(at), note }
+    };
+    copy.commit(&(1..=100).map(archived).collect::<Vec<_>>()).await.unwrap();
+    let mut after = TreeSize::ZERO;
+    let mut seen = 0;
+    while let page = copy.archived_after(after).await.unwrap()
+        && let Some((last, _)) = page.last()
+    {
+        let length: usize = page.iter().map(|(_, note)| note.len()).sum();
+        assert!(length < (1 << 20) + 65_536, "{length}");
+        seen += page.len();
+        after = *last;
+    }
+    assert_eq!((seen, after), (100, size(100)));
 }
 
 /// A state that was exchanged for an older copy: the copy of the log gives it away.
