@@ -27,8 +27,6 @@ pub(super) struct Satisfied {
     pub(super) checkpoint: VerifiedCheckpoint,
     /// The earliest time at which a quorum of one of the policies had cosigned; none with `quorum none`.
     pub(super) earliest: Option<u64>,
-    /// The latest such time.
-    pub(super) latest: Option<u64>,
 }
 
 impl Satisfied {
@@ -44,13 +42,17 @@ impl Satisfied {
             found.push((logs.policy.quorum_time(&checkpoint), checkpoint));
         }
         found.sort_by_key(|(time, _)| (time.is_none(), *time));
-        let latest = found.iter().filter_map(|(time, _)| *time).max();
         let (earliest, checkpoint) = found.into_iter().next()?;
-        Some(Self { checkpoint, earliest, latest })
+        Some(Self { checkpoint, earliest })
     }
 }
 
 impl Accepted {
+    /// The cosignatures of the policy that the root satisfies; none for what was accepted without a quorum.
+    pub(super) fn cosignatures(&self) -> &[tlog::Cosignature] {
+        self.satisfied.as_ref().map_or(&[], |satisfied| satisfied.checkpoint.cosignatures())
+    }
+
     /// The checkpoint that a verdict rests on. Verified already.
     pub(super) fn anchor(checkpoint: &VerifiedCheckpoint, trust: &TrustFile) -> Self {
         Self {

@@ -1,6 +1,6 @@
 //! What a comparison has come to: states of the witnesses, alarm, and what to remember.
 
-use tlog::{TreeSize, VerifiedCheckpoint};
+use tlog::{TreeSize, VerifiedCheckpoint, VerifierKey};
 
 use super::accepted::Accepted;
 use super::connections::Connections;
@@ -72,8 +72,16 @@ pub struct WitnessRoot {
 pub struct Pin {
     /// The chain.
     pub origin: String,
+    /// Under which name it is kept: see [`pin_slot`].
+    pub slot: String,
     /// The signed note.
     pub note: Vec<u8>,
+}
+
+/// The name under which roots signed by `key` are remembered: the log's name and the id of its key. Somebody who writes another
+/// key for this log into a trust file does not get at what is remembered of this one.
+pub fn pin_slot(key: &VerifierKey) -> String {
+    format!("{}+{}", key.name(), key.id())
 }
 
 impl RootsOutcome {
@@ -94,6 +102,9 @@ impl RootsOutcome {
         matches!(kind, Some(AlarmKind::Forked | AlarmKind::Shrunk))
     }
 }
+
+/// Seconds by which the clock of an honest witness may be set back between two cosignatures (`witness.md`, "add-checkpoint").
+const CLOCK_STEP: u64 = 10;
 
 /// The roots that were compared, and how they are connected.
 pub(super) struct Compared<'a> {
@@ -201,12 +212,19 @@ impl Compared<'_> {
         })
     }
 
-    /// Whether `theirs` is smaller than `ours` and was cosigned later, under whatever policy either is read.
+    /// Whether `theirs` is smaller than `ours`, and every witness that cosigned both cosigned `theirs` later. Only times of one
+    /// witness are compared: those of two say more about their clocks than about the order of what they signed.
     fn has_shrunk(&self, ours: usize, theirs: usize) -> bool {
         let (ours, theirs) = (&self.roots[ours], &self.roots[theirs]);
-        let before = ours.satisfied.as_ref().and_then(|satisfied| satisfied.latest);
-        let after = theirs.satisfied.as_ref().and_then(|satisfied| satisfied.earliest);
-        theirs.head.size < ours.head.size && before.zip(after).is_some_and(|(before, after)| after > before)
+        if theirs.head.size >= ours.head.size {
+            return false;
+        }
+        let mut common = ours.cosignatures().iter().filter_map(|before| {
+            let after = theirs.cosignatures().iter().find(|after| after.key() == before.key())?;
+            Some((before.timestamp(), after.timestamp()))
+        });
+        let went_back = |(before, after): (u64, u64)| after > before.saturating_add(CLOCK_STEP);
+        common.next().is_some_and(|first| went_back(first) && common.all(went_back))
     }
 
     fn raise(&self, kind: AlarmKind, ours: usize, theirs: usize) -> RootsAlarm {
@@ -247,7 +265,9 @@ impl Compared<'_> {
         let before = self.place_of(RootSource::Pin);
         let candidates = (0..self.roots.len()).filter(|at| {
             let root = &self.roots[*at];
-            root.satisfied.is_some()
+            // What a witness has cosigned may never be published, and says nothing of when a quorum had.
+            root.source != RootSource::Witness
+                && root.satisfied.is_some()
                 && root.head.size > TreeSize::ZERO
                 && before.is_none_or(|pin| self.connections.are_connected(pin, *at))
         });
@@ -256,8 +276,9 @@ impl Compared<'_> {
             return None;
         }
         let root = &self.roots[best];
-        let origin = root.satisfied.as_ref()?.checkpoint.origin().to_owned();
-        Some(Pin { origin, note: root.note.as_bytes().to_vec() })
+        let checkpoint = &root.satisfied.as_ref()?.checkpoint;
+        let (origin, slot) = (checkpoint.origin().to_owned(), pin_slot(checkpoint.log_key()));
+        Some(Pin { origin, slot, note: root.note.as_bytes().to_vec() })
     }
 }
 

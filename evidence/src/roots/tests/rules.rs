@@ -1,6 +1,6 @@
 //! Each rule of `docs/spec/roots.md`.
 
-use tlog::{KeyAlgorithm, SignedNote, TreeHead, TreeSize};
+use tlog::{KeyAlgorithm, SignedNote, SigningKey, TreeHead, TreeSize};
 
 use super::{
     History, Net, ORIGIN, also_signed, key, log_key, note, policy_text, signed, trust, trust_of, url,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::UnixSeconds;
 use crate::report::{AlarmKind, RootSource, WitnessState};
-use crate::roots::{Comparison, Pin, RootsOutcome};
+use crate::roots::{Comparison, Pin, RootsOutcome, pin_slot};
 use crate::trust::Window;
 
 const Q: &[(u8, u64)] = &[(1, 10), (2, 20)];
@@ -49,7 +49,8 @@ fn one_chain_shown_to_everybody() {
     assert_eq!(shown.note, published.as_str());
     assert_eq!(outcome.witnesses[1].size, Some(7));
     assert_eq!(outcome.witnesses[1].cosigned, Some(25));
-    let replaced = Pin { origin: ORIGIN.to_owned(), note: published.as_bytes().to_vec() };
+    let slot = pin_slot(log_key().verifier_key());
+    let replaced = Pin { origin: ORIGIN.to_owned(), slot, note: published.as_bytes().to_vec() };
     assert_eq!(outcome.pin, Some(replaced), "the largest root is remembered");
 }
 
@@ -342,39 +343,48 @@ fn a_published_tree_that_is_smaller_than_before_has_shrunk_or_is_stale() {
     let shrunk = |mut net: Net| alarm(&net.compare(&trust(), None, &[&pin]));
     use AlarmKind::{Shrunk, Stale};
     let of = |kind| Some((kind, RootSource::Pin, RootSource::Published));
-    assert_eq!(shrunk(smaller(&[(1, 45), (3, 51)])), of(Shrunk));
-    // the time of a quorum is the second smallest here: one late witness proves nothing
-    assert_eq!(shrunk(smaller(&[(1, 45), (2, 49), (3, 90)])), of(Stale));
-    assert_eq!(shrunk(smaller(&[(1, 45), (3, 50)])), of(Stale), "not later");
+    assert_eq!(shrunk(smaller(&[(1, 51), (3, 9)])), of(Shrunk));
+    assert_eq!(shrunk(smaller(&[(1, 50), (3, 99)])), of(Stale), "a clock may be set back by ten seconds");
+    assert_eq!(shrunk(smaller(&[(1, 51), (2, 61)])), of(Shrunk));
+    assert_eq!(shrunk(smaller(&[(1, 51), (2, 49), (3, 90)])), of(Stale), "one of them cosigned before");
     assert_eq!(shrunk(Net::new().publish(&note(chain.head(0), &[(1, 60), (2, 61)]))), of(Shrunk));
-    let outcome = smaller(&[(1, 45), (3, 51)]).compare(&trust(), None, &[&pin]);
+    let outcome = smaller(&[(1, 51), (3, 51)]).compare(&trust(), None, &[&pin]);
     assert!(outcome.is_proof());
     assert_eq!(outcome.pin, None, "the pin stays while there is an alarm");
     assert!(!smaller(&[(1, 1), (3, 2)]).compare(&trust(), None, &[&pin]).is_proof());
     // the anchor was published once, so it convicts as well; but a receipt fetched a moment ago beside an old copy is nothing
     let anchor = &pin;
-    let outcome = smaller(&[(1, 45), (3, 51)]).compare(&trust(), Some(anchor), &[]);
+    let outcome = smaller(&[(1, 51), (3, 51)]).compare(&trust(), Some(anchor), &[]);
     assert_eq!(alarm(&outcome), Some((Shrunk, RootSource::Anchor, RootSource::Published)));
-    let outcome = smaller(&[(1, 45), (3, 50)]).compare(&trust(), Some(anchor), &[]);
+    let outcome = smaller(&[(1, 45), (3, 51)]).compare(&trust(), Some(anchor), &[]);
     assert_eq!(alarm(&outcome), None);
 }
 
+/// The clock of one witness runs ahead, so the quorum of the older tree looks later than that of the newer one.
 #[test]
-fn a_change_of_witnesses_does_not_make_an_old_copy_look_shrunk() {
-    // Under the old policy the pin had a quorum at 46, under the new one at 52; the published one, older, at 50 under the
-    // new one and at 45 under the old.
+fn clocks_that_differ_do_not_make_an_old_copy_look_shrunk() {
     let chain = History::new(20);
-    let with = |numbers: [u8; 3]| {
+    let old = note(chain.head(10), &[(1, 300), (2, 40)]);
+    let pin = note(chain.head(20), &[(2, 41), (3, 41)]);
+    let outcome = Net::new().publish(&old).serve(&chain).compare(&trust(), None, &[&pin]);
+    assert_eq!(alarm(&outcome).unwrap().0, AlarmKind::Stale);
+}
+
+#[test]
+fn notes_without_a_common_witness_do_not_make_an_old_copy_look_shrunk() {
+    // The first policy knows w1 and w2, the second one w3 and w4.
+    let chain = History::new(20);
+    let with = |numbers: [u8; 2]| {
         let mut text = format!("log {}\n", log_key().verifier_key());
         for number in numbers {
             text += &format!("witness w{number} {} {}\n", witness_key(number).verifier_key(), url(number));
         }
-        let [a, b, c] = numbers;
-        (text + &format!("group two 2 w{a} w{b} w{c}\nquorum two\n"), Window::default(), None)
+        let [a, b] = numbers;
+        (text + &format!("group two 2 w{a} w{b}\nquorum two\n"), Window::default(), None)
     };
-    let trust = trust_of(&[with([1, 2, 3]), with([2, 3, 4])]);
-    let pin = note(chain.head(20), &[(1, 40), (2, 46), (4, 52)]);
-    let published = note(chain.head(10), &[(1, 40), (2, 45), (3, 50)]);
+    let trust = trust_of(&[with([1, 2]), with([3, 4])]);
+    let pin = note(chain.head(20), &[(3, 40), (4, 46)]);
+    let published = note(chain.head(10), &[(1, 90), (2, 95)]);
     let outcome = Net::new().publish(&published).serve(&chain).compare(&trust, None, &[&pin]);
     assert_eq!(alarm(&outcome).unwrap().0, AlarmKind::Stale);
 }
@@ -472,7 +482,7 @@ fn the_pin_moves_forward_only() {
 }
 
 #[test]
-fn a_witness_that_is_a_quorum_by_itself_is_remembered() {
+fn a_witness_that_is_a_quorum_by_itself_is_believed_and_not_remembered() {
     let chain = History::new(10);
     let text = format!(
         "log {}\nwitness w1 {} {}\nquorum w1\n",
@@ -483,8 +493,43 @@ fn a_witness_that_is_a_quorum_by_itself_is_remembered() {
     let trust = trust_of(&[(text, Window::default(), None)]);
     let witnessed = note(chain.head(9), &[(1, 10)]);
     let outcome = Net::new().witness(1, &witnessed).compare(&trust, None, &[]);
-    assert_eq!(outcome.pin.as_ref().unwrap().note, witnessed.as_bytes());
+    assert_eq!(outcome.pin, None, "nobody has published it");
     assert_eq!(states(&outcome), [WitnessState::Agrees]);
+}
+
+/// Either of two witnesses is a quorum, and the clock of one is ahead: what was published a moment before the other had cosigned the
+/// next tree must not look like a tree that has shrunk since.
+#[test]
+fn a_clock_that_is_ahead_makes_no_tree_shrink() {
+    let chain = History::new(10);
+    let mut text = format!("log {}\n", log_key().verifier_key());
+    for number in [1, 2] {
+        text += &format!("witness w{number} {} {}\n", witness_key(number).verifier_key(), url(number));
+    }
+    let trust = trust_of(&[(text + "group any 1 w1 w2\nquorum any\n", Window::default(), None)]);
+    let published = note(chain.head(8), &[(2, 12)]);
+    let ahead = note(chain.head(9), &[(1, 10)]);
+    let mut net = Net::new().witness(1, &ahead).publish(&published).serve(&chain);
+    let first = net.clone().compare(&trust, None, &[]);
+    let pin = SignedNote::parse(&first.pin.unwrap().note).unwrap();
+    let second = net.compare(&trust, None, &[&pin]);
+    assert_eq!(alarm(&second), None);
+}
+
+/// Another trust file may give this log another key: what is remembered under the one stays where it is.
+#[test]
+fn the_roots_of_two_keys_are_kept_apart() {
+    let chain = History::new(10);
+    let other = key(ORIGIN, KeyAlgorithm::Ed25519, 77);
+    let of = |log: &SigningKey| {
+        let trust = trust_of(&[(policy_text(&[log]), Window::default(), None)]);
+        let (w1, w2) = (witness_key(1), witness_key(2));
+        let published = signed(chain.head(5), log, &[(&w1, 1), (&w2, 2)]);
+        Net::new().publish(&published).serve(&chain).compare(&trust, None, &[]).pin.unwrap()
+    };
+    let (ours, theirs) = (of(&log_key()), of(&other));
+    assert_eq!(ours.origin, theirs.origin);
+    assert_ne!(ours.slot, theirs.slot);
 }
 
 #[test]
