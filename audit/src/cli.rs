@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
-use client::{Kept, PinStore, ServerUrl};
-use evidence::{TrustFile, UnixSeconds};
+use client::{PinStore, RootsClient, ServerUrl, pin_slots, printable};
+use evidence::{Pin, TrustFile, UnixSeconds, pin_slot};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -16,19 +16,21 @@ use crate::reader::HttpLog;
 use crate::registry::{Event, Fact, Gap, Listener, RegistryAudit};
 use crate::trusted::Trusted;
 use crate::walk::{Expectation, Start, WalkError, published, walk};
+use crate::witnesses::{self, WitnessSaid};
 
 /// The chain was read, and nothing is wrong with it.
 pub const SOUND: u8 = 0;
 /// The chain was read, and something is wrong with it.
 pub const WRONG: u8 = 1;
-/// The chain could not be read to its end: that says nothing about it.
+/// The chain could not be read to its end, or not compared with what was seen before and what witnesses show: that says nothing
+/// about it.
 pub const NOT_COMPLETED: u8 = 4;
 /// BSD `EX_USAGE`.
 pub const USAGE: u8 = 64;
 
 /// Reads the whole notary chain, from the operator or from a mirror, and says what is wrong with it.
 ///
-/// Exit code 0: nothing is wrong. 1: something is. 4: it could not be read to its end. 64: wrong usage.
+/// Exit code 0: nothing is wrong. 1: something is. 4: it could not be read to its end, or only an old copy of it. 64: wrong usage.
 #[derive(Debug, Parser)]
 #[command(name = "jianzhen-audit", version)]
 pub struct Cli {
@@ -40,7 +42,8 @@ pub struct Cli {
 enum Command {
     /// List every enrolment and revocation of a device and every snapshot of the registry from the log itself; fails if one is withheld
     Registry(Registry),
-    /// Check sealing times, the archive of checkpoints, and that the chain continues what was seen before
+    /// Check sealing times, the archive of checkpoints, that the chain continues what was seen before, and that the witnesses of the
+    /// trust file have seen the same
     Log(Log),
 }
 
@@ -70,15 +73,30 @@ struct Source {
 struct Registry {
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    pins: Pins,
+}
+
+#[derive(Debug, Args)]
+struct Pins {
+    /// Where it is remembered what was seen, instead of jianzhen/pins in your state folder
+    #[arg(long, value_name = "DIR", env = "JIANZHEN_PINS")]
+    pins: Option<PathBuf>,
+}
+
+impl Pins {
+    fn store(self) -> Option<PinStore> {
+        let folder = self.pins.or_else(|| PinStore::default_folder(|name| std::env::var_os(name)));
+        folder.map(PinStore::new)
+    }
 }
 
 #[derive(Debug, Args)]
 struct Log {
     #[command(flatten)]
     source: Source,
-    /// Where it is remembered what was seen, instead of jianzhen/pins in your state folder
-    #[arg(long, value_name = "DIR")]
-    pins: Option<PathBuf>,
+    #[command(flatten)]
+    pins: Pins,
     /// Read everything again, also what was audited before
     #[arg(long)]
     full: bool,
@@ -99,12 +117,16 @@ impl Source {
         let bytes = std::fs::read(&self.trust)
             .with_context(|| format!("The trust file {} cannot be read", self.trust.display()))?;
         let trust = TrustFile::parse(&bytes)?;
-        let prefix = match (&self.log, &self.server) {
-            (Some(log), _) => log.clone(),
-            (None, Some(server)) => server.join("/log").parse()?,
+        Ok((HttpLog::new(self.prefix()?)?, trust))
+    }
+
+    /// What `/checkpoint` is appended to.
+    fn prefix(&self) -> anyhow::Result<ServerUrl> {
+        match (&self.log, &self.server) {
+            (Some(log), _) => Ok(log.clone()),
+            (None, Some(server)) => Ok(server.join("/log").parse()?),
             (None, None) => bail!("Give --server or --log."),
-        };
-        Ok((HttpLog::new(prefix)?, trust))
+        }
     }
 }
 
@@ -112,9 +134,15 @@ impl Source {
 struct Output {
     json: bool,
     findings: u64,
+    /// Those among them that only say that something could not be found out.
+    open: u64,
 }
 
 impl Output {
+    fn new(json: bool) -> Self {
+        Self { json, findings: 0, open: 0 }
+    }
+
     fn line(&self, text: &str) {
         // A reader that has seen enough (`| head`) changes no exit code.
         let _ = writeln!(io::stdout(), "{}", printable(text));
@@ -127,6 +155,7 @@ impl Output {
 
     fn finding(&mut self, finding: &Finding) {
         self.findings += 1;
+        self.open += u64::from(finding.code.is_open());
         if self.json {
             #[derive(Serialize)]
             struct Line<'a> {
@@ -147,7 +176,18 @@ impl Output {
     }
 
     fn exit_code(&self) -> u8 {
-        if self.findings == 0 { SOUND } else { WRONG }
+        match (self.findings, self.open) {
+            (0, _) => SOUND,
+            (findings, open) if findings == open => NOT_COMPLETED,
+            _ => WRONG,
+        }
+    }
+
+    fn witness(&self, witness: &WitnessSaid) {
+        let WitnessSaid { name, state, size, cosigned } = witness;
+        let seen = size.map(|size| format!(", {size} entries")).unwrap_or_default();
+        let at = cosigned.map(|at| format!(", cosigned {}", time(UnixSeconds::new(at)))).unwrap_or_default();
+        self.line(&format!("Witness {name}: {state}{seen}{at}."));
     }
 }
 
@@ -166,7 +206,7 @@ struct Summary<'a> {
 #[serde(untagged)]
 enum More {
     Registry { enrolments: u64, revocations: u64, snapshots: u64, gaps: u64, revoked_keys: usize },
-    Log { from: u64, entries: u64, archived: u64 },
+    Log { from: u64, entries: u64, archived: u64, witnesses: Vec<WitnessSaid> },
 }
 
 fn summarize(output: &Output, target: &Trusted, more: More, sentence: &str) {
@@ -260,11 +300,16 @@ impl Listener for RegistryPrinter {
 impl Registry {
     fn run(self) -> anyhow::Result<u8> {
         let (log, trust) = self.source.open()?;
-        let output = Output { json: self.source.json, findings: 0 };
+        let output = Output::new(self.source.json);
         let mut printer = RegistryPrinter { output, enrolments: 0, revocations: 0, snapshots: 0, gaps: 0 };
         let target = published(&log, &trust)?;
+        let seen = match self.pins.store() {
+            Some(pins) => seen_before(&pins, &trust)?,
+            None => Vec::new(),
+        };
+        let expected = seen.iter().filter_map(|pin| expectation(&trust, &target, pin)).collect();
         let mut audit = RegistryAudit::new(&log, &trust, &mut printer);
-        walk(&log, &trust, &target, Start::default(), Vec::new(), &mut audit)?;
+        walk(&log, &trust, &target, Start::default(), expected, &mut audit)?;
         let revoked_keys = audit.finish()?.len();
         let RegistryPrinter { output, enrolments, revocations, snapshots, gaps } = printer;
         let sentence = format!(
@@ -279,26 +324,24 @@ impl Registry {
 impl Log {
     fn run(self) -> anyhow::Result<u8> {
         let (log, trust) = self.source.open()?;
-        let folder = match self.pins {
-            Some(folder) => folder,
-            None => pins_folder(|name| std::env::var_os(name))
-                .context("There is no home folder to remember roots in; give --pins DIR")?,
-        };
-        let pins = PinStore::new(folder.clone());
-        let mut output = Output { json: self.source.json, findings: 0 };
+        let asking = RootsClient::of_log(self.source.prefix()?)?;
+        let pins =
+            self.pins.store().context("There is no home folder to remember roots in; give --pins DIR")?;
+        let folder = pins.folder().to_owned();
+        let mut output = Output::new(self.source.json);
         let target = published(&log, &trust)?;
-        let seen = pins.read(target.origin())?;
+        let slot = pin_slot(target.checkpoint().log_key());
+        let (before, seen) = (pins.read(&slot)?, seen_before(&pins, &trust)?);
         let mut expected: Vec<Expectation> =
-            expectation(&trust, &target, seen.as_deref()).into_iter().collect();
+            seen.iter().filter_map(|pin| expectation(&trust, &target, pin)).collect();
         let audited = Audited::load(&folder, target.origin(), &trust)?;
         let mut start = Start::default();
         let mut sealed_at = UnixSeconds::new(0);
         if let Some((audited, trusted)) = &audited {
-            expected.push(Expectation {
-                head: trusted.head(),
-                source: "The checkpoint of the last audit".to_owned(),
-                note: Some(trusted.note().to_vec()),
-            });
+            // Mostly the same as the pin: one thing that is wrong is told once.
+            if expected.iter().all(|known| known.head != trusted.head()) {
+                expected.push(Expectation::of(trusted, "The checkpoint of the last audit"));
+            }
             // A smaller pin, or a chain that does not continue what was read: from the beginning, so that it is found out.
             let reaches = trusted.head().size <= target.head().size
                 && expected.iter().all(|known| known.head.size >= trusted.head().size);
@@ -311,62 +354,42 @@ impl Log {
             }
         }
         let from = start.size().get();
+        let (witnesses, alarm) = witnesses::ask(&asking, &trust, &target);
+        if !output.json {
+            witnesses.iter().for_each(|witness| output.witness(witness));
+        }
+        alarm.iter().for_each(|finding| output.finding(finding));
         let mut audit = HistoryAudit::new(sealed_at, |finding: Finding| output.finding(&finding));
         walk(&log, &trust, &target, start, expected, &mut audit)?;
         let (entries, archived, sealed_at) = (audit.entries(), audit.archived(), audit.sealed_at());
         if output.findings == 0 {
-            Audited::save(&folder, &trust, &target, sealed_at)?;
-            keep_pin(&pins, &trust, &target, seen)?;
+            let pin = Pin { origin: target.origin().to_owned(), slot, note: target.note().to_vec() };
+            match asking.remember(&pins, &trust, before, pin)? {
+                None => Audited::save(&folder, &trust, &target, sealed_at)?,
+                // Another program was shown another history meanwhile.
+                Some(alarm) => output.finding(&witnesses::finding(&alarm)),
+            }
         }
         let sentence =
             format!("{entries} entries from {from} on and {archived} archived checkpoints were checked.");
-        summarize(&output, &target, More::Log { from, entries, archived }, &sentence);
+        summarize(&output, &target, More::Log { from, entries, archived, witnesses }, &sentence);
         Ok(output.exit_code())
     }
 }
 
 /// What the pin says about this chain. A pin that is no note, or that the trust file does not know, says nothing.
-fn expectation(trust: &TrustFile, target: &Trusted, pin: Option<&[u8]>) -> Option<Expectation> {
-    let pinned = Trusted::new(trust, pin?, None).ok().filter(|pinned| pinned.origin() == target.origin())?;
-    Some(Expectation {
-        head: pinned.head(),
-        source: "The checkpoint that was seen before".to_owned(),
-        note: Some(pinned.note().to_vec()),
-    })
+fn expectation(trust: &TrustFile, target: &Trusted, pin: &[u8]) -> Option<Expectation> {
+    let pinned = Trusted::new(trust, pin, None).ok().filter(|pinned| pinned.origin() == target.origin())?;
+    Some(Expectation::of(&pinned, "The checkpoint that was seen before"))
 }
 
-/// Pins the published checkpoint, unless another program has pinned a newer one meanwhile.
-fn keep_pin(
-    pins: &PinStore,
-    trust: &TrustFile,
-    target: &Trusted,
-    mut seen: Option<Vec<u8>>,
-) -> anyhow::Result<()> {
-    loop {
-        let known = expectation(trust, target, seen.as_deref());
-        if known.is_some_and(|known| known.head.size > target.head().size) {
-            return Ok(());
-        }
-        match pins.keep(target.origin(), seen.as_deref(), target.note())? {
-            Kept::Stored => return Ok(()),
-            Kept::Moved(current) => seen = current,
-        }
-    }
-}
-
-/// `jianzhen/pins` in the user's state folder (XDG Base Directory Specification).
-fn pins_folder(env: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
-    let state = env("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = state.or_else(|| env("HOME").map(|home| PathBuf::from(home).join(".local/state")))?;
-    Some(state.join("jianzhen/pins"))
+/// The pins of every key of every log that `trust` names.
+fn seen_before(pins: &PinStore, trust: &TrustFile) -> anyhow::Result<Vec<Vec<u8>>> {
+    let read = pin_slots(trust).into_iter().map(|slot| pins.read(&slot));
+    Ok(read.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 fn time(seconds: UnixSeconds) -> String {
     let stamp = i64::try_from(seconds.get()).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     stamp.map_or_else(|| seconds.to_string(), |stamp| stamp.to_string())
-}
-
-/// What comes from a log must not steer a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

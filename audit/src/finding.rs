@@ -12,8 +12,13 @@ pub enum Code {
     WrongTree,
     /// Two roots that the log has signed, or that it has signed and the trust file names, cannot both be true.
     Forked,
-    /// The chain is smaller than one that was verified before.
+    /// The chain is smaller than one that was verified before, although witnesses of that one cosigned it later.
     Shrunk,
+    /// What is published is smaller than what was verified before, and was not cosigned later: a mirror that is behind, an old copy, or
+    /// a chain that was set back.
+    Stale,
+    /// The service did not show that its chain is the one that a witness has cosigned.
+    Unconnected,
     /// The chain has grown although the trust file says that it was closed.
     BeyondClosed,
     /// No archived checkpoint covers the newest entries, so that they have no proven sealing time.
@@ -42,6 +47,13 @@ pub enum Code {
     SnapshotIncomplete,
     /// A snapshot lists a key that no entry before it revokes.
     SnapshotUnexplained,
+}
+
+impl Code {
+    /// Whether this only says that something could not be found out.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Stale | Self::Unconnected)
+    }
 }
 
 /// One thing that is wrong.

@@ -6,6 +6,7 @@
 //! | [`trusted`] | what a trust file makes of one checkpoint |
 //! | [`walk`] | every entry in order, and every archived checkpoint at its place, up to a verified root |
 //! | [`registry`], [`history`] | the two audits: the device registry; times, archive and pins |
+//! | [`witnesses`] | what the witnesses show of the same chain |
 //! | [`finding`] | what can be wrong |
 //! | [`cli`] | the command line |
 //!
@@ -18,6 +19,7 @@ pub mod reader;
 pub mod registry;
 pub mod trusted;
 pub mod walk;
+pub mod witnesses;
 
 pub use finding::{Code, Finding};
 pub use reader::{HttpLog, LogObject, LogReader, ReadLogError};

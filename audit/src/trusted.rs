@@ -40,6 +40,11 @@ impl Trusted {
         self.time
     }
 
+    /// The checkpoint.
+    pub fn checkpoint(&self) -> &VerifiedCheckpoint {
+        &self.checkpoint
+    }
+
     /// The note, as received.
     pub fn note(&self) -> &[u8] {
         self.checkpoint.note().as_bytes()

@@ -5,9 +5,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use evidence::{Entry, TrustFile, UnixSeconds};
+use evidence::{Entry, TrustFile, UnixSeconds, was_set_back};
 use tlog::tile::TILE_WIDTH;
-use tlog::{BundleId, Checkpoint, Hash, LeafIndex, LoadError, SignedNote, TileBuilder, TreeHead, TreeSize};
+use tlog::{
+    BundleId, Checkpoint, Hash, LeafIndex, LoadError, SignedNote, TileBuilder, TreeHead, TreeSize,
+    VerifiedCheckpoint,
+};
 
 use crate::finding::{Code, Finding};
 use crate::reader::{self, LogObject, LogReader, ReadLogError, TileError, Tiles};
@@ -48,8 +51,19 @@ pub struct Expectation {
     pub head: TreeHead,
     /// Where that is known from, as the subject of a sentence.
     pub source: String,
-    /// The note that says so, if one does.
-    pub note: Option<Vec<u8>>,
+    /// The checkpoint that says so, if one does.
+    pub checkpoint: Option<VerifiedCheckpoint>,
+}
+
+impl Expectation {
+    /// What a checkpoint that was verified before says.
+    pub fn of(trusted: &Trusted, source: &str) -> Self {
+        Self {
+            head: trusted.head(),
+            source: source.to_owned(),
+            checkpoint: Some(trusted.checkpoint().clone()),
+        }
+    }
 }
 
 /// Where a walk begins.
@@ -159,7 +173,7 @@ fn closed<'a>(trust: &'a TrustFile, target: &'a Trusted) -> impl Iterator<Item =
     ours.filter_map(|logs| logs.closed).map(|head| Expectation {
         head,
         source: "The closing of the log in the trust file".to_owned(),
-        note: None,
+        checkpoint: None,
     })
 }
 
@@ -204,13 +218,16 @@ impl<V: Visitor> Walk<'_, V> {
     fn sizes(&mut self, target: &Trusted) -> Result<(), V::Error> {
         let size = target.head().size;
         for expectation in self.expected.split_off(&(size.get() + 1)).into_values().flatten() {
-            let Some(note) = &expectation.note else { continue };
+            let Some(before) = &expectation.checkpoint else { continue };
             let sentence = format!(
                 "{} has {} entries, the published checkpoint {size}.",
                 expectation.source, expectation.head.size
             );
-            let finding =
-                Finding::tree(Code::Shrunk, size, sentence).with_note(target.note()).with_note(note);
+            // Whoever sees an older copy, of a mirror or a cache, has seen no chain that shrinks.
+            let is_set_back = was_set_back(before, target.checkpoint());
+            let code = if is_set_back { Code::Shrunk } else { Code::Stale };
+            let finding = Finding::tree(code, size, sentence).with_note(target.note());
+            let finding = finding.with_note(before.note().as_bytes());
             self.visitor.finding(finding)?;
         }
         for logs in self.trust.logs() {
@@ -296,8 +313,11 @@ impl<V: Visitor> Walk<'_, V> {
                     here.root.to_base64()
                 );
                 let finding = Finding::tree(Code::Forked, here.size, sentence).with_note(target.note());
-                let note = expectation.note.unwrap_or_default();
-                self.visitor.finding(if note.is_empty() { finding } else { finding.with_note(&note) })?;
+                let before = expectation.checkpoint;
+                self.visitor.finding(match &before {
+                    Some(before) => finding.with_note(before.note().as_bytes()),
+                    None => finding,
+                })?;
             }
         }
         let Some(note) = self.archive.take(here.size) else { return Ok(()) };

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | asking | [`Client`], [`ServerUrl`], [`RootsClient`] |
 //! | remembering | [`PinStore`], [`save_alarm`], [`durable`] |
-//! | saying | [`sentences`] |
+//! | saying | [`sentences`], [`printable`] |
 //!
 //! Rules live here so that no program can forget them: plain HTTP only to loopback, no answer is read further than the
 //! caller's bound, a file is replaced whole or not at all, and a pin never by a run that has not seen it. What a body means is the
@@ -22,6 +22,6 @@ mod server_url;
 pub use alarms::{AlarmError, SavedAlarm, save_alarm, saved_alarms};
 pub use http::{Answer, Client, ClientError, Problem};
 pub use pins::{Kept, PinError, PinStore};
-pub use roots::{RootsClient, accepted, origins};
-pub use sentence::sentences;
+pub use roots::{RootsClient, accepted, pin_slots};
+pub use sentence::{printable, sentences};
 pub use server_url::{ServerUrl, ServerUrlError};

@@ -1,7 +1,7 @@
-//! Pins: the largest chain root seen before, one file an origin (`docs/spec/roots.md`, "Pins").
+//! Pins: the largest chain root seen before, one file for each key of a log (`docs/spec/roots.md`, "Pins").
 //!
 //! ```text
-//! DIR/{hex SHA-256 of the origin}   a signed note      DIR/lock   held while one is replaced
+//! DIR/{hex SHA-256 of the slot}   a signed note      DIR/lock   held while one is replaced
 //! ```
 //!
 //! A comparison of roots asks the network, so nothing is locked while it runs. A run says what it has seen when it wants to
@@ -76,12 +76,12 @@ impl PinStore {
         &self.folder
     }
 
-    /// The pin of `origin`, if there is one. What is longer than a note can be is returned cut off: it is none.
+    /// The pin of `slot`, if there is one. What is longer than a note can be is returned cut off: it is none.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn read(&self, origin: &str) -> Result<Option<Vec<u8>>, PinError> {
-        let path = self.path(origin);
+    pub fn read(&self, slot: &str) -> Result<Option<Vec<u8>>, PinError> {
+        let path = self.path(slot);
         let mut note = Vec::new();
         match File::open(&path).and_then(|file| file.take(MAX_PIN_LEN + 1).read_to_end(&mut note)) {
             Ok(_) => Ok(Some(note)),
@@ -90,26 +90,26 @@ impl PinStore {
         }
     }
 
-    /// Replaces the pin of `origin` by `note`, provided that it still is `seen`.
+    /// Replaces the pin of `slot` by `note`, provided that it still is `seen`.
     ///
     /// # Errors
     /// [`PinError`]; the pin is as it was.
-    pub fn keep(&self, origin: &str, seen: Option<&[u8]>, note: &[u8]) -> Result<Kept, PinError> {
+    pub fn keep(&self, slot: &str, seen: Option<&[u8]>, note: &[u8]) -> Result<Kept, PinError> {
         durable::create_private_folder(&self.folder)?;
         let _lock = self.lock()?;
-        let current = self.read(origin)?;
+        let current = self.read(slot)?;
         if current.as_deref() == Some(note) {
             return Ok(Kept::Stored);
         }
         if current.as_deref() != seen {
             return Ok(Kept::Moved(current));
         }
-        durable::replace(&self.path(origin), note, PRIVATE)?;
+        durable::replace(&self.path(slot), note, PRIVATE)?;
         Ok(Kept::Stored)
     }
 
-    fn path(&self, origin: &str) -> PathBuf {
-        self.folder.join(Digest::of(origin.as_bytes()).to_string())
+    fn path(&self, slot: &str) -> PathBuf {
+        self.folder.join(Digest::of(slot.as_bytes()).to_string())
     }
 
     fn lock(&self) -> Result<File, PinError> {

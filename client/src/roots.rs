@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use evidence::report::RootsAlarm;
-use evidence::{Comparison, Pin, RootsAddress, RootsRequest, RootsStep, TrustFile};
+use evidence::{Comparison, Pin, RootsAddress, RootsRequest, RootsStep, TrustFile, pin_slot};
 use tlog::{SignedNote, VerifiedCheckpoint};
 
 use crate::{Client, ClientError, Kept, PinError, PinStore, ServerUrl};
@@ -27,6 +27,8 @@ const MAX_ROUNDS: usize = 3;
 /// not answered.
 pub struct RootsClient {
     service: Option<Client>,
+    /// What the paths of the service begin with that its address says already.
+    mounted: &'static str,
 }
 
 impl RootsClient {
@@ -35,7 +37,15 @@ impl RootsClient {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(service: Option<ServerUrl>) -> Result<Self, ClientError> {
-        Ok(Self { service: service.map(Client::new).transpose()? })
+        Ok(Self { service: service.map(Client::new).transpose()?, mounted: "" })
+    }
+
+    /// For one log, or a mirror of it, whose address is what `/checkpoint` is appended to.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn of_log(prefix: ServerUrl) -> Result<Self, ClientError> {
+        Ok(Self { service: Some(Client::new(prefix)?), mounted: "/log" })
     }
 
     /// When a comparison that begins now has to be over.
@@ -81,7 +91,7 @@ impl RootsClient {
             client.get_unlabelled(path, request.media_type(), request.max_len(), timeout)
         };
         let answer = match request.address() {
-            RootsAddress::Service(path) => get(self.service.as_ref()?, &path),
+            RootsAddress::Service(path) => get(self.service.as_ref()?, path.strip_prefix(self.mounted)?),
             RootsAddress::Elsewhere(url) => get(&Client::new(url.parse().ok()?).ok()?, ""),
         };
         Some(answer.ok()?.body)
@@ -110,7 +120,7 @@ impl RootsClient {
         mut pin: Pin,
     ) -> Result<Option<RootsAlarm>, PinError> {
         for _ in 0..MAX_ROUNDS {
-            seen = match store.keep(&pin.origin, seen.as_deref(), &pin.note)? {
+            seen = match store.keep(&pin.slot, seen.as_deref(), &pin.note)? {
                 Kept::Stored => return Ok(None),
                 Kept::Moved(current) => current,
             };
@@ -137,17 +147,17 @@ pub fn accepted(trust: &TrustFile, note: &[u8]) -> Option<VerifiedCheckpoint> {
     trust.logs().iter().find_map(|logs| logs.policy.verify_checkpoint(&note).ok())
 }
 
-/// The logs that `trust` names, in its order, each once.
+/// The names under which roots are remembered of the logs that `trust` names, in its order: one for each key of a log.
 #[must_use]
-pub fn origins(trust: &TrustFile) -> Vec<String> {
-    let mut origins: Vec<String> = Vec::new();
+pub fn pin_slots(trust: &TrustFile) -> Vec<String> {
+    let mut slots: Vec<String> = Vec::new();
     for log in trust.logs().iter().flat_map(|logs| logs.policy.logs()) {
-        let origin = log.key().name().as_str();
-        if !origins.iter().any(|known| known == origin) {
-            origins.push(origin.to_owned());
+        let slot = pin_slot(log.key());
+        if !slots.contains(&slot) {
+            slots.push(slot);
         }
     }
-    origins
+    slots
 }
 
 #[cfg(test)]
@@ -189,7 +199,8 @@ mod tests {
         let size = TreeSize::new(leaves.len() as u64);
         let head = TreeHead { size, root: root_of(leaves.iter().copied()) };
         let note = Checkpoint::new(ORIGIN, head).unwrap().sign(&log_key()).unwrap();
-        Pin { origin: ORIGIN.to_owned(), note: note.as_bytes().to_vec() }
+        let slot = pin_slot(log_key().verifier_key());
+        Pin { origin: ORIGIN.to_owned(), slot, note: note.as_bytes().to_vec() }
     }
 
     /// A service that answers every `GET` by its path, and never where there is no answer.
@@ -249,6 +260,13 @@ mod tests {
     }
 
     #[test]
+    fn a_log_is_asked_below_its_own_address() {
+        let mirror = RootsClient { mounted: "/log", ..service(|path| Some(path.as_bytes().to_vec())) };
+        let answers = mirror.ask(&[RootsRequest::Published, tile(3)], RootsClient::deadline());
+        assert_eq!(answers, [Some(b"/checkpoint".to_vec()), Some(b"/tile/0/003".to_vec())]);
+    }
+
+    #[test]
     fn plain_http_to_another_machine_and_a_longer_answer_are_no_answer() {
         let nobody = RootsClient::new(None).unwrap();
         let far = RootsRequest::Witness {
@@ -263,32 +281,34 @@ mod tests {
 
     #[test]
     fn of_two_runs_the_larger_root_is_kept_whoever_comes_first() {
+        let slot = pin_slot(log_key().verifier_key());
         let (trust, folder) = (trust(), tempfile::tempdir().unwrap());
         let client = chain_service(chain(9));
         for (name, first, second) in [("a", 9, 7), ("b", 7, 9)] {
             let store = PinStore::new(folder.path().join(name));
-            store.keep(ORIGIN, None, &pin(&chain(5)).note).unwrap();
-            let seen = store.read(ORIGIN).unwrap();
+            store.keep(&slot, None, &pin(&chain(5)).note).unwrap();
+            let seen = store.read(&slot).unwrap();
             let remember = |size| client.remember(&store, &trust, seen.clone(), pin(&chain(size))).unwrap();
             assert_eq!((remember(first), remember(second)), (None, None));
-            assert_eq!(store.read(ORIGIN).unwrap().unwrap(), pin(&chain(9)).note, "{name}");
+            assert_eq!(store.read(&slot).unwrap().unwrap(), pin(&chain(9)).note, "{name}");
         }
     }
 
     #[test]
     fn two_runs_that_were_shown_two_histories_notice() {
+        let slot = pin_slot(log_key().verifier_key());
         let (trust, folder) = (trust(), tempfile::tempdir().unwrap());
         let mut fork = chain(9);
         fork[6] = leaf_hash(b"another history");
         let store = PinStore::new(folder.path().to_owned());
-        store.keep(ORIGIN, None, &pin(&chain(5)).note).unwrap();
-        let seen = store.read(ORIGIN).unwrap();
+        store.keep(&slot, None, &pin(&chain(5)).note).unwrap();
+        let seen = store.read(&slot).unwrap();
         // Both continue the five entries that both have seen.
         let client = chain_service(chain(9));
         assert_eq!(client.remember(&store, &trust, seen.clone(), pin(&chain(8))).unwrap(), None);
         let alarm = chain_service(fork.clone()).remember(&store, &trust, seen.clone(), pin(&fork)).unwrap();
         assert_eq!(alarm.unwrap().kind, AlarmKind::Forked);
-        assert_eq!(store.read(ORIGIN).unwrap().unwrap(), pin(&chain(8)).note);
+        assert_eq!(store.read(&slot).unwrap().unwrap(), pin(&chain(8)).note);
         // Of one size, without asking anybody.
         let nobody = RootsClient::new(None).unwrap();
         let alarm = nobody.remember(&store, &trust, seen, pin(&fork[..8])).unwrap();

@@ -1,4 +1,4 @@
-//! Errors as sentences for a person.
+//! Errors as sentences for a person, and what others wrote as text for a terminal.
 
 use std::error::Error;
 
@@ -19,9 +19,25 @@ pub fn sentences(error: &(dyn Error + 'static)) -> String {
     said
 }
 
+/// What somebody else wrote reaches a terminal without its control characters, those that turn the direction of writing
+/// included (Unicode's `Bidi_Control`).
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_is_not_steered() {
+        assert_eq!(
+            printable("核验\u{1b}[2J\nok\u{202e}\u{2066}"),
+            "核验\u{fffd}[2J\u{fffd}ok\u{fffd}\u{fffd}"
+        );
+    }
 
     #[derive(Debug, thiserror::Error)]
     #[error("{said}")]

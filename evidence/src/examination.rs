@@ -228,6 +228,16 @@ impl Examination {
         verify(&self.input())
     }
 
+    /// The evidence that the report is about, after [`Step::Done`]; none where the file is identified with none.
+    pub fn decisive_evidence(&self) -> Option<&EvidenceFile> {
+        let mut decisive = None;
+        self.assess(|all| {
+            decisive = all.decisive_place();
+            decisive.is_some()
+        });
+        self.candidates.get(decisive?)
+    }
+
     /// The report when the work cannot be done.
     pub fn failed(&self, code: ErrorCode) -> Report {
         let file = FileFacts { length: self.observation.length, sha256: None };

@@ -49,7 +49,7 @@ pub use receipt::{ProvenEntry, ReceiptError, ReceiptVerifier, examine_receipt};
 pub use report::{ErrorCode, Report, Verdict};
 pub use roots::{
     Comparison, EntryProof, EntryProofError, FoundEntry, MAX_TILES, MAX_WITNESSES, Pin, PublishedRoot,
-    RootsAddress, RootsInput, RootsOutcome, RootsRequest, RootsStep, WitnessRoot,
+    RootsAddress, RootsInput, RootsOutcome, RootsRequest, RootsStep, WitnessRoot, pin_slot, was_set_back,
 };
 pub use segments_root::segments_root;
 pub use statement::{Payload, SignatureError, Statement, StatementError, StatementKind, VerifiedStatement};

@@ -11,8 +11,8 @@ use crate::report::{ErrorCode, ReasonCode, RootsAlarm, State, WitnessState};
 /// A chain root to remember, `docs/spec/roots.md` (“Pins”).
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Pin {
-    /// Name of the log, under which it is kept.
-    pub origin: String,
+    /// The name under which it is kept: that of the log, and of its key.
+    pub slot: String,
     /// The signed note.
     pub note: String,
 }

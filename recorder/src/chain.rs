@@ -10,10 +10,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use client::{ClientError, PinError, PinStore, RootsClient, ServerUrl, accepted, origins, save_alarm};
+use client::{ClientError, PinError, PinStore, RootsClient, ServerUrl, accepted, pin_slots, save_alarm};
 use evidence::report::{AlarmKind, RootSource, RootsAlarm, SignedRoot};
 use evidence::statement::ChainHead;
-use evidence::{Comparison, Digest, RootsRequest, TrustFile};
+use evidence::{Comparison, Digest, RootsRequest, TrustFile, pin_slot};
 use tlog::tile_reader::{growth, growth_tiles};
 use tlog::{HashReader, TileId, TreeSize, VerifiedCheckpoint};
 
@@ -101,6 +101,18 @@ struct State {
     trouble: Option<PinError>,
 }
 
+impl State {
+    /// A pin of the medium: of several of one chain, whose key was changed, the largest.
+    fn remember(&mut self, pin: VerifiedCheckpoint) {
+        let origin = pin.origin().to_owned();
+        self.newest = Some(origin.clone());
+        let known = self.pinned.get(&origin);
+        if known.is_none_or(|known| known.head().size < pin.head().size) {
+            self.pinned.insert(origin, pin);
+        }
+    }
+}
+
 /// How two trees are related.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Connection {
@@ -126,14 +138,13 @@ impl Chain {
     ) -> Result<(Self, Vec<PinError>), ClientError> {
         let pins = PinStore::new(pins.to_owned());
         let (mut state, mut troubles) = (State::default(), Vec::new());
-        for origin in origins(&trust) {
-            match pins.read(&origin) {
+        for slot in pin_slots(&trust) {
+            match pins.read(&slot) {
                 Ok(None) => {}
                 Ok(Some(note)) => {
-                    if let Some(pin) = accepted(&trust, &note).filter(|pin| pin.origin() == origin) {
-                        state.pinned.insert(origin.clone(), pin);
-                        // Later policies are about newer logs.
-                        state.newest = Some(origin);
+                    if let Some(pin) = accepted(&trust, &note) {
+                        // Later policies are about newer logs, or newer keys of the same.
+                        state.remember(pin);
                     }
                 }
                 Err(trouble) => troubles.push(trouble),
@@ -265,7 +276,7 @@ impl Chain {
         if locked(&self.state).pinned.get(origin) != seen {
             return false;
         }
-        let kept = self.keep(origin, new.note().as_bytes());
+        let kept = self.keep(new);
         let mut state = locked(&self.state);
         state.trouble = kept.err();
         state.pinned.insert(origin.to_owned(), new.clone());
@@ -274,9 +285,10 @@ impl Chain {
     }
 
     /// What is on the medium is this process's own: the folder is locked.
-    fn keep(&self, origin: &str, note: &[u8]) -> Result<(), PinError> {
-        let seen = self.pins.read(origin)?;
-        self.pins.keep(origin, seen.as_deref(), note).map(|_| ())
+    fn keep(&self, new: &VerifiedCheckpoint) -> Result<(), PinError> {
+        let slot = pin_slot(new.log_key());
+        let seen = self.pins.read(&slot)?;
+        self.pins.keep(&slot, seen.as_deref(), new.note().as_bytes()).map(|_| ())
     }
 
     fn connect(&self, a: &VerifiedCheckpoint, b: &VerifiedCheckpoint) -> Connection {

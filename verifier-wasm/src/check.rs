@@ -13,7 +13,7 @@ use web_sys::DedicatedWorkerGlobalScope;
 
 use crate::http::{Ask, FetchError, Patience, fetch};
 use crate::look::pin_message;
-use crate::roots::{Cancelled, compare, fetch_all};
+use crate::roots::{Cancelled, Deadline, compare, fetch_all};
 use crate::session::CancelFlag;
 
 /// Checks `what`.
@@ -76,13 +76,18 @@ impl Checker<'_> {
             Some(statement) => EntryProof::of_statement(statement, basis.checkpoint.clone()),
             None => EntryProof::at(index, basis.checkpoint.clone()),
         };
+        let deadline = Deadline::begin();
         while let RootsStep::Ask(requests) = proof.next() {
-            for (request, answer) in fetch_all(self.scope, requests, self.cancelled).await? {
+            for (request, answer) in fetch_all(self.scope, requests, deadline, self.cancelled).await? {
                 proof.answered(&request, answer.ok());
             }
         }
         let checked = match proof.result() {
-            Some(Ok(found)) => Checked { entry: Some(facts(found, &basis)), ..only(CheckResult::Proven) },
+            Some(Ok(found)) => Checked {
+                entry: Some(facts(found, &basis)),
+                receipt: proof.receipt().map(|receipt| receipt.to_string()),
+                ..only(CheckResult::Proven)
+            },
             Some(Err(error)) => unproven(*error),
             None => only(CheckResult::NoAnswer),
         };
@@ -92,7 +97,7 @@ impl Checker<'_> {
     /// Where the service says that a statement is sealed.
     async fn index_of(&self, statement: Digest) -> Result<Result<LeafIndex, CheckResult>, Cancelled> {
         let request = RootsRequest::Index(statement);
-        let mut answers = fetch_all(self.scope, vec![request], self.cancelled).await?;
+        let mut answers = fetch_all(self.scope, vec![request], Deadline::begin(), self.cancelled).await?;
         Ok(match answers.pop().map(|(_, answer)| answer) {
             Some(Ok(text)) => RootsRequest::index_in(&text).ok_or(CheckResult::NoAnswer),
             Some(Err(FetchError::Status(404))) => Err(CheckResult::NotFound),
@@ -133,6 +138,7 @@ impl Checker<'_> {
         Ok(Checked {
             result: if is_undone { CheckResult::Failed } else { checked.result },
             reason: if is_undone { Some(roots.1) } else { checked.reason },
+            receipt: checked.receipt.filter(|_| !is_undone),
             roots: Some(roots),
             agreeing: agreeing.map(|witness| witness.name.clone()).collect(),
             alarm: outcome.alarm,
@@ -143,7 +149,16 @@ impl Checker<'_> {
 }
 
 fn only(result: CheckResult) -> Checked {
-    Checked { result, reason: None, entry: None, roots: None, agreeing: Vec::new(), alarm: None, pin: None }
+    Checked {
+        result,
+        reason: None,
+        entry: None,
+        receipt: None,
+        roots: None,
+        agreeing: Vec::new(),
+        alarm: None,
+        pin: None,
+    }
 }
 
 /// A receipt that proves nothing, and why.

@@ -38,7 +38,7 @@ pub async fn look(
 /// A pin as the page keeps it: a note is text.
 pub fn pin_message(pin: Pin) -> Option<chain::Pin> {
     let note = String::from_utf8(pin.note).ok()?;
-    Some(chain::Pin { origin: pin.origin, note })
+    Some(chain::Pin { slot: pin.slot, note })
 }
 
 fn verified(outcome: RootsOutcome, trust: &TrustFile) -> Verified {

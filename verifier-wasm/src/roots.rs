@@ -16,6 +16,32 @@ const AT_ONCE: usize = 12;
 #[error("the comparison was cancelled")]
 pub struct Cancelled;
 
+/// All answers of one comparison (`docs/spec/roots.md`, “Limits”): a service that stalls every answer keeps nobody waiting
+/// for minutes.
+const PATIENCE_MS: f64 = 30_000.0;
+
+/// When a comparison has to be over.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(f64);
+
+impl Deadline {
+    /// Of a comparison that begins now.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self(js_sys::Date::now() + PATIENCE_MS)
+    }
+
+    /// One that has passed.
+    #[must_use]
+    pub fn passed() -> Self {
+        Self(f64::NEG_INFINITY)
+    }
+
+    fn is_over(self) -> bool {
+        js_sys::Date::now() >= self.0
+    }
+}
+
 /// Compares the roots of a chain; without an `anchor`, of the one that the service publishes.
 ///
 /// # Errors
@@ -29,15 +55,16 @@ pub async fn compare(
     cancelled: &CancelFlag,
 ) -> Result<RootsOutcome, Cancelled> {
     let mut comparison = Comparison::new(trust, anchor, pins);
+    let deadline = Deadline::begin();
     while let RootsStep::Ask(requests) = comparison.next() {
-        for (request, answer) in fetch_all(scope, requests, cancelled).await? {
+        for (request, answer) in fetch_all(scope, requests, deadline, cancelled).await? {
             comparison.answered(&request, answer.ok());
         }
     }
     Ok(comparison.outcome())
 }
 
-/// The answers to `requests`, some at a time.
+/// The answers to `requests`, some at a time; after the deadline nobody is asked any more, and nobody has answered.
 ///
 /// # Errors
 ///
@@ -45,10 +72,15 @@ pub async fn compare(
 pub async fn fetch_all(
     scope: &DedicatedWorkerGlobalScope,
     requests: Vec<RootsRequest>,
+    deadline: Deadline,
     cancelled: &CancelFlag,
 ) -> Result<Vec<(RootsRequest, Result<Vec<u8>, FetchError>)>, Cancelled> {
     let mut answers = Vec::with_capacity(requests.len());
     for some in requests.chunks(AT_ONCE) {
+        if deadline.is_over() {
+            answers.resize(requests.len(), Err(FetchError::Unreachable));
+            break;
+        }
         answers.extend(join_all(some.iter().map(|request| fetch_one(scope, request))).await);
         if cancelled.is_set() {
             return Err(Cancelled);

@@ -17,7 +17,7 @@ use crate::hashing::{HashingError, Monitor, hash_ranges};
 use crate::look::pin_message;
 use crate::lookup::look_up;
 use crate::outbox::Outbox;
-use crate::roots::fetch_all;
+use crate::roots::{Deadline, fetch_all};
 use crate::trust::TrustLoader;
 
 /// More evidence files than anybody drops with one video.
@@ -101,6 +101,7 @@ impl Session {
             Examination::new(reader.length(), boundaries, evidence, trust, RootsInput { pins, online: true });
         // What is hashed before the evidence is known serves to find it.
         let mut phase = Phase::Finding;
+        let mut deadline = None;
         loop {
             match examination.next() {
                 Step::Hash(ranges) => {
@@ -117,7 +118,8 @@ impl Session {
                 }
                 Step::Roots(requests) => {
                     self.monitor(Phase::Comparing).progress(0, 0);
-                    let Ok(answers) = fetch_all(&self.scope, requests, &self.cancelled).await else {
+                    let until = *deadline.get_or_insert_with(Deadline::begin);
+                    let Ok(answers) = fetch_all(&self.scope, requests, until, &self.cancelled).await else {
                         return Ok((examination.failed(ErrorCode::Cancelled), None));
                     };
                     for (request, answer) in answers {

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 
 use evidence::report::{ErrorCode, FileFacts, Report, TrustFacts};
-use evidence::{ByteRange, Digest, TrustFile};
+use evidence::{ByteRange, Digest, RootsRequest, TrustFile};
 use js_sys::{Array, Uint8Array};
 use protocol::chain::{
     CheckResult, Checked, EntryFacts, Look, OperatorsWord, Pin, Root, Rule, ToCheck, Verified, WitnessAnswer,
@@ -18,6 +18,9 @@ use verifier_wasm::blob::{BlobReader, ReadError};
 use verifier_wasm::container::boundaries;
 use verifier_wasm::guard::guards;
 use verifier_wasm::hashing::{HashingError, Monitor, hash_ranges};
+use verifier_wasm::http::FetchError;
+use verifier_wasm::roots::{Deadline, fetch_all};
+use verifier_wasm::session::CancelFlag;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{Blob, File};
@@ -113,6 +116,19 @@ async fn memory_does_not_grow_with_the_file() {
     let grown = core::arch::wasm32::memory_size(0) - pages;
     assert!(grown < 64, "the module's memory grew by {grown} pages of 64 KiB");
     assert_eq!(watch.last.get(), (512 * MIB, 512 * MIB));
+}
+
+#[wasm_bindgen_test]
+async fn after_the_deadline_nobody_is_asked() {
+    let scope = js_sys::global().unchecked_into();
+    let requests = vec![RootsRequest::Published; 40];
+    let cancelled = CancelFlag::default();
+    let answers = fetch_all(&scope, requests.clone(), Deadline::passed(), &cancelled).await.unwrap();
+    assert_eq!(answers.len(), requests.len());
+    assert!(answers.iter().all(|(_, answer)| *answer == Err(FetchError::Unreachable)));
+    // Before it somebody is, and a test's server has no chain.
+    let asked = fetch_all(&scope, requests[..1].to_vec(), Deadline::begin(), &cancelled).await.unwrap();
+    assert!(matches!(&asked[0].1, Err(error) if *error != FetchError::Unreachable), "{asked:?}");
 }
 
 #[wasm_bindgen_test]
@@ -254,6 +270,7 @@ fn checked() -> Checked {
             witnesses: vec![("w1".to_owned(), 1_790_000_001)],
             proven: Some(1_790_000_001),
         }),
+        receipt: Some("c2sp.org/tlog-proof@v1\nindex 7\n".to_owned()),
         roots: Some((State::Proven, ReasonCode::RootsAgree)),
         agreeing: vec!["w1".to_owned()],
         alarm: None,
@@ -313,7 +330,7 @@ fn messages_survive_the_crossing() {
         Event::Finished {
             json: serde_json::to_string(&report).unwrap(),
             report: Box::new(report),
-            pin: Some(Pin { origin: "notary.example/chain".to_owned(), note: "链根\n".to_owned() }),
+            pin: Some(Pin { slot: "notary.example/chain+0a1b2c3d".to_owned(), note: "链根\n".to_owned() }),
         },
         Event::Looked(Box::new(Look { verified: Ok(verified()), operator: Some(word()), pin: None })),
         Event::Looked(Box::new(Look {

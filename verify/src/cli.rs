@@ -15,7 +15,10 @@ and the witnesses that the trust file names are asked for their chain roots.
 
 The largest chain root seen is remembered in a file for each chain, and a later run demands that the chain continues it. If it does
 not, an alarm is shown before everything else (with --json on standard error), and both signed notes are saved. An alarm that
-proves something makes the evidence invalid; a warning changes neither verdict nor exit code.";
+proves something makes the evidence invalid; a warning changes neither verdict nor exit code.
+
+A receipt (--receipts) is a C2SP tlog-proof: it shows with the trust file alone that the chain holds one statement. The chain
+page checks it, and so do programs that are not ours.";
 
 /// Verifies recordings and deposited files against the notary chain.
 #[derive(Debug, Parser)]
@@ -46,6 +49,10 @@ pub struct Cli {
     /// Where the signed notes behind an alarm are saved; by default beside the remembered chain roots.
     #[arg(long, value_name = "DIR")]
     pub save_roots: Option<PathBuf>,
+    /// Write every receipt of the evidence that the verdict is about as DIR/NAME.SEQUENCE.tlog-proof. What is there already is not
+    /// touched.
+    #[arg(long, value_name = "DIR")]
+    pub receipts: Option<PathBuf>,
     /// Print the report as JSON, one object a line and file.
     #[arg(long)]
     pub json: bool,

@@ -11,6 +11,7 @@ pub mod hashing;
 pub mod opened;
 pub mod pins;
 pub mod print;
+pub mod receipts;
 pub mod run;
 pub mod text;
 pub mod trust;

@@ -1,12 +1,14 @@
 //! `jianzhen-verify`
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
 use clap::error::ErrorKind;
 use client::PinStore;
+use client::durable::FileError;
 use jianzhen_verify::cli::{Cli, Lang};
 use jianzhen_verify::run::{Surroundings, Verified, evidence_beside, verify};
 use jianzhen_verify::text::Text;
@@ -25,7 +27,7 @@ fn main() -> ExitCode {
     match run(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("{}", print::printable(&client::sentences(error.as_ref())));
+            eprintln!("{}", client::printable(&client::sentences(error.as_ref())));
             ExitCode::from(exit::NOT_COMPLETED)
         }
     }
@@ -41,15 +43,19 @@ fn run(cli: &Cli) -> anyhow::Result<u8> {
     let surroundings = Surroundings {
         pins: pin_store(cli, &text),
         save_roots: cli.save_roots.clone(),
+        receipts: cli.receipts.clone(),
         trust: trust::choose(cli.trust.as_deref(), pinned.as_deref()),
         evidence: cli.evidence.clone(),
         server: cli.server.clone(),
     };
     let mut verdicts = Vec::new();
     for path in &cli.files {
-        let Verified { report, alarms, troubles } = verify(path, &surroundings);
+        let Verified { report, alarms, troubles, receipts } = verify(path, &surroundings);
         for trouble in troubles {
             say(&client::sentences(&trouble));
+        }
+        if let Some(folder) = &cli.receipts {
+            say(&receipts_line(folder, receipts, &text));
         }
         let alarms: String = alarms.iter().map(|raised| print::alarm(raised, &text)).collect();
         let said = if cli.json {
@@ -70,6 +76,18 @@ fn run(cli: &Cli) -> anyhow::Result<u8> {
     Ok(exit::most_serious(verdicts))
 }
 
+/// What became of the receipts that were to be written.
+fn receipts_line(folder: &Path, receipts: Option<Result<usize, FileError>>, text: &Text) -> String {
+    match receipts {
+        None | Some(Ok(0)) => text.get("label", "no-receipts").to_owned(),
+        Some(Ok(count)) => {
+            let values = [("count", &*count.to_string()), ("folder", &*folder.display().to_string())];
+            text.fill("label", "receipts", &values)
+        }
+        Some(Err(error)) => client::sentences(&error),
+    }
+}
+
 /// Where chain roots are remembered, unless nothing is to be.
 fn pin_store(cli: &Cli, text: &Text) -> Option<PinStore> {
     if cli.no_pins {
@@ -84,7 +102,7 @@ fn pin_store(cli: &Cli, text: &Text) -> Option<PinStore> {
 
 /// A sentence that is no part of a report. Nobody may be reading.
 fn say(sentence: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", print::printable(sentence));
+    let _ = writeln!(std::io::stderr(), "{}", client::printable(sentence));
 }
 
 /// Pins the trust file that was given, else the one that the server hands out.
@@ -101,7 +119,7 @@ fn pin(cli: &Cli, text: &Text) -> anyhow::Result<()> {
         ),
     };
     let trust = trust::pin(&bytes, &path)?;
-    let operator = print::printable(&trust.operator().name);
+    let operator = client::printable(&trust.operator().name);
     let values = [("operator", &*operator), ("digest", &*trust.digest().to_string())];
     eprintln!("{}", text.fill("label", "pinned", &values));
     Ok(())

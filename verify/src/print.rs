@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use client::printable;
 use evidence::report::{FindingName, Mismatch, RootsAlarm, SignedRoot, State, Subject, SubjectKind};
 use evidence::{Report, UnixMillis, Verdict};
 use jiff::Timestamp;
@@ -241,14 +242,6 @@ fn write_limits(out: &mut String, text: &Text) -> std::fmt::Result {
         writeln!(out, "    {}", text.get("limits", limit))?;
     }
     Ok(())
-}
-
-/// What somebody else wrote reaches a terminal without its control characters, those that turn the direction of writing
-/// included (Unicode's `Bidi_Control`).
-#[must_use]
-pub fn printable(text: &str) -> String {
-    let turns = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// An instant in 北京时间, to the second.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use client::durable::FileError;
 use client::{AlarmError, PinError, PinStore, RootsClient, SavedAlarm, ServerUrl, save_alarm};
 use evidence::report::{ErrorCode, FileFacts, RootsAlarm, TrustFacts};
 use evidence::{
@@ -15,6 +16,7 @@ use crate::container;
 use crate::hashing;
 use crate::opened::Opened;
 use crate::pins::{self, Remembered};
+use crate::receipts;
 
 /// What a verification needs besides the file.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct Surroundings {
     pub pins: Option<PinStore>,
     /// Where both notes of an alarm are saved, if not beside the pins.
     pub save_roots: Option<PathBuf>,
+    /// Where the receipts of the evidence that decides are written, if anywhere.
+    pub receipts: Option<PathBuf>,
 }
 
 /// What came of one verification.
@@ -40,6 +44,8 @@ pub struct Verified {
     pub alarms: Vec<Raised>,
     /// Pins that could not be read or kept. They change no verdict.
     pub troubles: Vec<PinError>,
+    /// The number of receipts that were written; none where none were to be.
+    pub receipts: Option<Result<usize, FileError>>,
 }
 
 /// An alarm, and where its notes are.
@@ -82,9 +88,14 @@ pub fn verify(path: &Path, surroundings: &Surroundings) -> Verified {
         let examination = Examination::new(file.length(), boundaries, evidence, trust, roots);
         Ok((file, examination))
     };
+    let mut receipts = None;
     let (report, pin) = match begin() {
         Ok((file, mut examination)) => match examine(&file, &mut examination, surroundings.server.as_ref()) {
-            Ok(()) => (examination.report(), examination.pin()),
+            Ok(()) => {
+                let decisive = surroundings.receipts.as_ref().zip(examination.decisive_evidence());
+                receipts = decisive.map(|(folder, evidence)| receipts::save(folder, path, evidence));
+                (examination.report(), examination.pin())
+            }
             Err(code) => (examination.failed(code), None),
         },
         Err(code) => {
@@ -92,7 +103,7 @@ pub fn verify(path: &Path, surroundings: &Surroundings) -> Verified {
             (Report::not_completed(facts, code, TrustFacts::default()), None)
         }
     };
-    conclude(report, pin, remembered, surroundings)
+    Verified { receipts, ..conclude(report, pin, remembered, surroundings) }
 }
 
 /// Keeps the pin, and the notes of an alarm.
@@ -109,7 +120,7 @@ fn conclude(
     for pin_before in remembered {
         match pin_before.note {
             Err(trouble) => troubles.push(trouble),
-            Ok(note) if pin.as_ref().is_some_and(|pin| pin.origin == pin_before.origin) => seen = Some(note),
+            Ok(note) if pin.as_ref().is_some_and(|pin| pin.slot == pin_before.slot) => seen = Some(note),
             Ok(_) => {}
         }
     }
@@ -126,7 +137,7 @@ fn conclude(
     let folder = surroundings.save_roots.as_deref();
     let folder = folder.or_else(|| surroundings.pins.as_ref().map(PinStore::folder));
     let raise = |alarm: RootsAlarm| Raised { saved: folder.map(|folder| save_alarm(folder, &alarm)), alarm };
-    Verified { report, alarms: alarms.into_iter().map(raise).collect(), troubles }
+    Verified { report, alarms: alarms.into_iter().map(raise).collect(), troubles, receipts: None }
 }
 
 fn remember(

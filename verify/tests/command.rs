@@ -209,3 +209,36 @@ fn nothing_that_others_wrote_can_repaint_the_terminal() {
     assert_eq!(missing.status.code(), Some(4));
     calm(&missing.stderr, 1);
 }
+
+#[test]
+fn receipts_are_written_so_that_each_stands_by_itself() {
+    let case = Case::new();
+    let folder = case.path("receipts");
+    let args = [text(&case.file), "--trust", text(&case.trust), "--receipts", text(&folder)];
+    let output = case.run(&args);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1 receipts"), "{output:?}");
+    let path = folder.join("photo.jpg.0.tlog-proof");
+    let receipt = std::fs::read(&path).unwrap();
+    let proven = evidence::examine_receipt(&receipt, &trust(1)).unwrap();
+    let deposit = support::evidence(&content(), 1).first().digest();
+    assert_eq!((proven.entry().statement, proven.index().get()), (deposit, 1));
+
+    // Again: the same. Another file of that name: not touched, and said.
+    assert_eq!(case.run(&args).status.code(), Some(0));
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    std::fs::write(&path, b"somebody else's").unwrap();
+    let output = case.run(&args);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("photo.jpg.0.tlog-proof"), "{output:?}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"somebody else's");
+}
+
+#[test]
+fn of_evidence_about_another_file_no_receipt_is_written() {
+    let case = Case::new();
+    let (folder, unrelated) = (case.path("receipts"), case.path("unrelated.jpg"));
+    std::fs::write(&unrelated, vec![9; 3_000_000]).unwrap();
+    let (code, _) =
+        case.report(&unrelated, &["--evidence", text(&case.evidence), "--receipts", text(&folder)]);
+    assert_eq!((code, folder.exists()), (4, false));
+}

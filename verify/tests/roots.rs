@@ -103,7 +103,8 @@ impl Stage {
     }
 
     fn pin(&self) -> PathBuf {
-        self.pins().join(Digest::of(ORIGIN.as_bytes()).to_string())
+        let slot = evidence::pin_slot(signing_key(ORIGIN, LOG).verifier_key());
+        self.pins().join(Digest::of(slot.as_bytes()).to_string())
     }
 
     fn pinned(&self) -> Vec<u8> {

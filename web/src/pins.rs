@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use leptos::prelude::window;
 use protocol::chain::Pin;
 
-/// Before the origin in the browser's storage.
+/// Before the name of the log and of its key in the browser's storage.
 const PREFIX: &str = "jianzhen.pin.";
 /// A signed note is no longer (`docs/spec/log.md`).
 const MAX_PIN_LEN: usize = 512 << 10;
 
-/// The pins as they were when some work began, by origin.
+/// The pins as they were when some work began, by the name under which they are kept.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Pins(BTreeMap<String, String>);
 
@@ -44,21 +44,21 @@ impl Pins {
         let Some(storage) = storage() else {
             return;
         };
-        let key = format!("{PREFIX}{}", pin.origin);
+        let key = format!("{PREFIX}{}", pin.slot);
         let stored = storage.get_item(&key).ok().flatten();
-        if self.may_replace(&pin.origin, stored.as_deref()) {
+        if self.may_replace(&pin.slot, stored.as_deref()) {
             // Where the storage is full the browser goes on remembering what it has.
             drop(storage.set_item(&key, &pin.note));
         }
     }
 
     /// Only what the new pin was compared with may give way to it: another tab may have stored a later one meanwhile.
-    fn may_replace(&self, origin: &str, stored: Option<&str>) -> bool {
+    fn may_replace(&self, slot: &str, stored: Option<&str>) -> bool {
         match stored {
             None => true,
             // What is too long to be a pin was never passed.
             Some(note) if note.len() > MAX_PIN_LEN => true,
-            Some(note) => self.0.get(origin).is_some_and(|passed| passed == note),
+            Some(note) => self.0.get(slot).is_some_and(|passed| passed == note),
         }
     }
 }

@@ -45,8 +45,19 @@ pub(crate) fn registrar() -> DeviceKey {
 }
 
 pub(crate) fn trust_with(registrar_window: Window, quorum: bool) -> TrustFile {
-    let policy = if quorum {
-        format!("log {}\nwitness w {}\nquorum w\n", log_key().verifier_key(), witness_key().verifier_key())
+    compose(registrar_window, quorum.then_some(""))
+}
+
+/// The witness has an address.
+pub(crate) fn trust_witnessed_at(url: &str) -> TrustFile {
+    compose(Window::default(), Some(url))
+}
+
+/// With the address of the witness, or without witnesses.
+fn compose(registrar_window: Window, witness: Option<&str>) -> TrustFile {
+    let policy = if let Some(url) = witness {
+        let witness = format!("{} {url}", witness_key().verifier_key());
+        format!("log {}\nwitness w {}\nquorum w\n", log_key().verifier_key(), witness.trim_end())
     } else {
         format!("log {}\nquorum none\n", log_key().verifier_key())
     };

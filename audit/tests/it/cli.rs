@@ -7,12 +7,12 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use evidence::EntryKind;
+use evidence::{EntryKind, TrustFile};
 use jianzhen_audit::{LogObject, LogReader as _};
 use serde_json::Value;
 use tlog::{BundleId, TileId, TreeSize};
 
-use super::chain::{Chain, NOW, honest, snapshot, trust};
+use super::chain::{Chain, NOW, honest, note, snapshot, trust, trust_witnessed_at};
 
 /// A log whose operator may exchange it while it is served.
 struct Served {
@@ -23,10 +23,14 @@ struct Served {
 
 impl Served {
     fn new(chain: Chain) -> Self {
+        Self::with(chain, &trust())
+    }
+
+    fn with(chain: Chain, trust: &TrustFile) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("trust.json"), trust().bytes()).unwrap();
+        fs::write(folder.path().join("trust.json"), trust.bytes()).unwrap();
         let chain = Arc::new(Mutex::new(chain));
         let served = Self { chain: chain.clone(), url, folder };
         thread::spawn(move || {
@@ -96,6 +100,65 @@ fn answer(mut socket: TcpStream, chain: &Chain) {
     let _ = socket.write_all(&body.unwrap_or_default());
 }
 
+/// The codes of the findings.
+fn found(lines: &[Value]) -> Vec<String> {
+    lines.iter().filter_map(|line| Some(line["finding"]["code"].as_str()?.to_owned())).collect()
+}
+
+/// A witness that shows this note; without one, it does not know the log.
+fn witness(shown: &Arc<Mutex<Option<Vec<u8>>>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let shown = shown.clone();
+    thread::spawn(move || {
+        for mut socket in listener.incoming().flatten() {
+            let _ = socket.read(&mut [0; 4096]);
+            let (status, body) = match shown.lock().unwrap().clone() {
+                Some(note) => ("200 OK", note),
+                None => ("404 Not Found", Vec::new()),
+            };
+            let head =
+                format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let _ = socket.write_all(head.as_bytes()).and_then(|()| socket.write_all(&body));
+        }
+    });
+    url
+}
+
+#[test]
+fn the_witnesses_are_asked_and_one_that_saw_another_chain_convicts() {
+    let chain = honest();
+    let shown = Arc::new(Mutex::new(None));
+    let served = Served::with(chain.clone(), &trust_witnessed_at(&witness(&shown)));
+    let run = |note: Option<Vec<u8>>| {
+        *shown.lock().unwrap() = note;
+        let (code, lines) = served.audit(&["log", "--full"]);
+        let said = &lines.last().unwrap()["witnesses"][0];
+        (code, found(&lines), said["state"].as_str().unwrap().to_owned(), said["size"].as_u64())
+    };
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    assert_eq!(run(None), (0, words(&[]), "no-answer".to_owned(), None));
+    assert_eq!(run(Some(b"junk".to_vec())), (0, words(&[]), "unusable".to_owned(), None));
+    assert_eq!(run(Some(chain.checkpoint.clone())), (0, words(&[]), "agrees".to_owned(), Some(544)));
+    // Of the size of the published one, and of another.
+    for size in [544, 300, 256] {
+        let mut other = Chain::new();
+        other.fill(size, NOW);
+        let fork = note(other.tree().head(), NOW + 50);
+        assert_eq!(run(Some(fork)), (1, words(&["forked"]), "contradicts".to_owned(), Some(size)));
+    }
+    // The witness is ahead, as the published one was about to be.
+    let mut ahead = chain.clone();
+    ahead.fill(9, NOW + 200);
+    let newer = note(ahead.tree().head(), NOW + 201);
+    let (code, codes, ..) = run(Some(newer));
+    assert_eq!((code, codes), (0, words(&[])));
+
+    let said = served.run(&["log", "--log", &format!("{}/log", served.url)]);
+    let text = String::from_utf8(said.stdout).unwrap();
+    assert!(text.contains("Witness w: unconnected, 553 entries, cosigned 20"), "{text}");
+}
+
 #[test]
 fn the_registry_is_listed_and_a_withheld_statement_fails() {
     let served = Served::new(honest());
@@ -142,13 +205,24 @@ fn a_second_run_continues_and_a_third_notices_that_the_past_was_changed() {
     assert_eq!(code, 1);
     assert_eq!(lines[0]["finding"]["code"], "forked");
     assert_eq!(lines[0]["finding"]["notes"].as_array().unwrap().len(), 2);
-    // It stays an alarm.
+    // It stays an alarm, for the other command too, and not for whoever has seen nothing before.
     assert_eq!(served.audit(&["log"]).0, 1);
+    let (code, lines) = served.audit(&["registry"]);
+    assert_eq!((code, found(&lines)), (1, vec!["forked".to_owned()]));
+    let nowhere = served.folder.path().join("empty").display().to_string();
+    assert_eq!(served.audit(&["registry", "--pins", &nowhere]).0, 0);
 
-    // Set back.
+    // An old copy says nothing about the chain; set back and cosigned again, it is one that has shrunk.
     served.exchange(|chain| *chain = honest());
-    let (code, lines) = served.audit(&["log"]);
-    assert_eq!((code, &lines[0]["finding"]["code"]), (1, &Value::from("shrunk")));
+    for command in ["log", "registry"] {
+        let (code, lines) = served.audit(&[command]);
+        assert_eq!((code, found(&lines)), (4, vec!["stale".to_owned()]), "{command}");
+    }
+    served.exchange(|chain| chain.checkpoint = note(chain.tree().head(), NOW + 212));
+    for command in ["log", "registry"] {
+        let (code, lines) = served.audit(&[command]);
+        assert_eq!((code, found(&lines)), (1, vec!["shrunk".to_owned()]), "{command}");
+    }
     served.exchange(|chain| *chain = before);
     assert_eq!(served.audit(&["log"]).0, 0);
 }

@@ -254,7 +254,7 @@ fn a_published_checkpoint_that_no_quorum_cosigned_is_no_chain() {
 
 fn seen(chain: &Chain) -> Expectation {
     let trusted = target(chain, &trust());
-    Expectation { head: trusted.head(), source: "A pin".to_owned(), note: Some(chain.checkpoint.clone()) }
+    Expectation::of(&trusted, "A pin")
 }
 
 #[test]
@@ -265,8 +265,13 @@ fn what_was_seen_before_must_still_be_there() {
     after.publish(NOW + 201);
     assert_eq!(history_from(&after, Start::default(), vec![seen(&before)]), []);
 
-    // Set back.
+    // An old copy: a mirror that is behind has done nothing wrong.
     let found = history_from(&before, Start::default(), vec![seen(&after)]);
+    assert_eq!(codes(&found), [(Code::Stale, Some(544))]);
+    // Set back, and cosigned again.
+    let mut again = before.clone();
+    again.checkpoint = note(before.tree().head(), NOW + 212);
+    let found = history_from(&again, Start::default(), vec![seen(&after)]);
     assert_eq!(codes(&found), [(Code::Shrunk, Some(544))]);
     assert_eq!(found[0].notes.len(), 2);
 

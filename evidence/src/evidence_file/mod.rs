@@ -125,6 +125,23 @@ impl EvidenceFile {
         Some((Sealed { statement, index: place.index, sealed_at: place.sealed_at }, receipt))
     }
 
+    /// The receipts of the statements as `.tlog-proof` files, ascending: each names its entry, so that it can be read without this
+    /// file. Unverified. One that cannot be read is left out.
+    pub fn standalone_receipts(&self) -> Vec<(Sequence, String)> {
+        let standalone = |(sequence, _, _): &(Sequence, Place, Receipt)| {
+            let (sealed, receipt) = self.receipt(*sequence)?;
+            let proof = receipt.proof().ok()?;
+            let (index, hashes, note) = (proof.index(), proof.proof().clone(), proof.checkpoint().clone());
+            let extra = match proof.unauthenticated_extra() {
+                Some(extra) => extra.to_vec(),
+                None => sealed.entry().to_bytes().to_vec(),
+            };
+            let proof = TlogProof::new(Some(extra), index, hashes, note).ok()?;
+            Some((*sequence, proof.to_string()))
+        };
+        self.receipts.iter().filter_map(standalone).collect()
+    }
+
     /// The statement at `sequence`, if the file is sound.
     pub(crate) fn statement(&self, sequence: Sequence) -> Option<&Statement> {
         self.statements.get(usize::try_from(sequence.get()).ok()?)

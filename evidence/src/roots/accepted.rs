@@ -48,11 +48,6 @@ impl Satisfied {
 }
 
 impl Accepted {
-    /// The cosignatures of the policy that the root satisfies; none for what was accepted without a quorum.
-    pub(super) fn cosignatures(&self) -> &[tlog::Cosignature] {
-        self.satisfied.as_ref().map_or(&[], |satisfied| satisfied.checkpoint.cosignatures())
-    }
-
     /// The checkpoint that a verdict rests on. Verified already.
     pub(super) fn anchor(checkpoint: &VerifiedCheckpoint, trust: &TrustFile) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! Finding one entry of the chain and proving that it is there, from what anybody may fetch: the index by the statement's
 //! digest, the bundle that holds the entry, and tiles up to a root that was verified before.
 
-use tlog::{BundleId, EntryBundle, LeafIndex, TreeSize, VerifiedCheckpoint, tile_reader};
+use tlog::{BundleId, EntryBundle, LeafIndex, TlogProof, TreeSize, VerifiedCheckpoint, tile_reader};
 
 use super::RootsStep;
 use super::request::RootsRequest;
@@ -133,6 +133,15 @@ impl EntryProof {
     /// The root that the proof leads to.
     pub fn checkpoint(&self) -> &VerifiedCheckpoint {
         &self.checkpoint
+    }
+
+    /// The proof as a receipt (`docs/spec/log.md`, "Receipt"), which can be read by itself; none unless the entry was proven.
+    pub fn receipt(&self) -> Option<TlogProof> {
+        let found = self.result.as_ref()?.as_ref().ok()?;
+        let size = self.checkpoint.head().size;
+        let proof = tile_reader::inclusion_proof(&self.tiles, found.index, size).ok()?;
+        let (extra, note) = (found.entry.to_bytes().to_vec(), self.checkpoint.note().clone());
+        TlogProof::new(Some(extra), found.index, proof, note).ok()
     }
 
     fn fail(&mut self, error: EntryProofError) {

@@ -13,7 +13,7 @@ mod tiles;
 mod witnesses;
 
 pub use entry_proof::{EntryProof, EntryProofError, FoundEntry};
-pub use outcome::{Pin, PublishedRoot, RootsOutcome, WitnessRoot};
+pub use outcome::{Pin, PublishedRoot, RootsOutcome, WitnessRoot, pin_slot, was_set_back};
 pub use request::{RootsAddress, RootsRequest};
 
 use tlog::{Checkpoint, SignedNote, VerifiedCheckpoint};

@@ -106,6 +106,20 @@ impl RootsOutcome {
 /// Seconds by which the clock of an honest witness may be set back between two cosignatures (`witness.md`, "add-checkpoint").
 const CLOCK_STEP: u64 = 10;
 
+/// Whether `theirs` is smaller than `ours`, and every witness that cosigned both cosigned `theirs` later. Only times of one
+/// witness are compared: those of two say more about their clocks than about the order of what they signed.
+pub fn was_set_back(ours: &VerifiedCheckpoint, theirs: &VerifiedCheckpoint) -> bool {
+    if theirs.head().size >= ours.head().size {
+        return false;
+    }
+    let mut common = ours.cosignatures().iter().filter_map(|before| {
+        let after = theirs.cosignatures().iter().find(|after| after.key() == before.key())?;
+        Some((before.timestamp(), after.timestamp()))
+    });
+    let went_back = |(before, after): (u64, u64)| after > before.saturating_add(CLOCK_STEP);
+    common.next().is_some_and(|first| went_back(first) && common.all(went_back))
+}
+
 /// The roots that were compared, and how they are connected.
 pub(super) struct Compared<'a> {
     pub(super) roots: &'a [Accepted],
@@ -212,19 +226,9 @@ impl Compared<'_> {
         })
     }
 
-    /// Whether `theirs` is smaller than `ours`, and every witness that cosigned both cosigned `theirs` later. Only times of one
-    /// witness are compared: those of two say more about their clocks than about the order of what they signed.
     fn has_shrunk(&self, ours: usize, theirs: usize) -> bool {
-        let (ours, theirs) = (&self.roots[ours], &self.roots[theirs]);
-        if theirs.head.size >= ours.head.size {
-            return false;
-        }
-        let mut common = ours.cosignatures().iter().filter_map(|before| {
-            let after = theirs.cosignatures().iter().find(|after| after.key() == before.key())?;
-            Some((before.timestamp(), after.timestamp()))
-        });
-        let went_back = |(before, after): (u64, u64)| after > before.saturating_add(CLOCK_STEP);
-        common.next().is_some_and(|first| went_back(first) && common.all(went_back))
+        let [ours, theirs] = [ours, theirs].map(|at| self.roots[at].satisfied.as_ref());
+        ours.zip(theirs).is_some_and(|(ours, theirs)| was_set_back(&ours.checkpoint, &theirs.checkpoint))
     }
 
     fn raise(&self, kind: AlarmKind, ours: usize, theirs: usize) -> RootsAlarm {

@@ -107,6 +107,12 @@ impl<'a> Assessment<'a> {
         self.decisive()?.validity().covering().map(ProvenEntry::checkpoint)
     }
 
+    /// Which of the candidates decides.
+    pub(crate) fn decisive_place(&self) -> Option<usize> {
+        let decisive = self.decisive()?;
+        self.candidates.iter().position(|one| std::ptr::eq(one, decisive))
+    }
+
     fn decisive(&self) -> Option<&Candidate<'a>> {
         candidate::decisive(&self.candidates, &self.identified)
     }

@@ -92,6 +92,8 @@ fn Account(alarm: Arc<RootsAlarm>) -> impl IntoView {
         let source = root.source.as_str();
         view! { <li data-source=source>{move || words::alarm::root(i18n, &root)}</li> }
     });
+    // The first line of a signed root is the name of its log: an alarm about one chain accuses no other.
+    let origin = alarm.ours.note.lines().next().unwrap_or_default().to_owned();
     let save_roots = move |_| {
         let address = window().location().href().unwrap_or_default();
         let text = words::alarm::file(i18n, &alarm, &address, now_wall());
@@ -100,6 +102,7 @@ fn Account(alarm: Arc<RootsAlarm>) -> impl IntoView {
     view! {
         <p>{move || words().what}</p>
         <p class="alarm-means">{move || words().means}</p>
+        <p>{t!(i18n, facts.chain)} {t!(i18n, announce.colon)} <span data-alarm-origin="">{origin}</span></p>
         <ul class="alarm-roots" aria-label=move || t_string!(i18n, alarm.roots)>{roots.collect_view()}</ul>
         <p>{move || words().next}</p>
         <p class="screen-only">

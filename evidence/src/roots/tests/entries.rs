@@ -4,7 +4,7 @@ use tlog::{EntryBundle, LeafIndex, TreeSize, leaf_hash};
 
 use super::{History, note, trust, verified};
 use crate::roots::{EntryProof, EntryProofError, FoundEntry, RootsRequest, RootsStep};
-use crate::{Digest, Entry, EntryKind, UnixSeconds};
+use crate::{Digest, Entry, EntryKind, UnixSeconds, examine_receipt};
 
 /// What becomes of an answer on its way.
 type Spoil<'s> = &'s dyn Fn(&RootsRequest, Option<Vec<u8>>) -> Option<Vec<u8>>;
@@ -85,6 +85,32 @@ fn every_entry_is_found_by_its_statement_and_by_its_place() {
             assert_eq!(service.prove(by_place, HONEST), Ok(found));
         }
     }
+}
+
+#[test]
+fn a_proven_entry_has_a_receipt_that_stands_by_itself_and_nothing_else_has() {
+    let service = Service::new(600);
+    for (number, size) in [(0, 1), (255, 256), (256, 300), (599, 600)] {
+        let mut proof = EntryProof::at(LeafIndex::new(number), service.root(size));
+        assert!(proof.receipt().is_none(), "nothing was proven yet");
+        while let RootsStep::Ask(requests) = proof.next() {
+            for request in requests {
+                proof.answered(&request, service.answer(&request));
+            }
+        }
+        let receipt = proof.receipt().unwrap().to_string();
+        let proven = examine_receipt(receipt.as_bytes(), &trust()).unwrap();
+        assert_eq!((*proven.entry(), proven.index().get()), (entry(number), number));
+        assert_eq!(proven.checkpoint().head(), service.root(size).head());
+    }
+    let mut unproven = EntryProof::at(LeafIndex::new(7), service.root(600));
+    while let RootsStep::Ask(requests) = unproven.next() {
+        for request in requests {
+            let answer = service.answer(&request).map(|bytes| vec![1; bytes.len()]);
+            unproven.answered(&request, answer);
+        }
+    }
+    assert!(unproven.result().unwrap().is_err() && unproven.receipt().is_none());
 }
 
 #[test]
