@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
-use client::{Client, ClientError, ServerUrl};
+use client::{Client, ClientError, ServerUrl, durable};
 use evidence::{
-    DeviceKey, MAX_OUTCOMES_LEN, Outcome, Payload, ReceiptVerifier, Statement, Submission, TrustFile,
+    DeviceKey, MAX_OUTCOMES_LEN, Outcome, Payload, Receipt, ReceiptVerifier, Statement, Submission, TrustFile,
 };
 use jiff::Timestamp;
 
@@ -34,7 +34,14 @@ pub(super) struct Registrar {
     /// The registrar's key, where it is not registrar.key in the data directory
     #[arg(long, value_name = "FILE")]
     registrar: Option<PathBuf>,
+    /// Keep the verified receipt in this file (NAME.tlog-proof), which must not be there yet: it shows with the trust file alone that
+    /// the chain holds the statement
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
 }
+
+/// Everybody may read what proves something.
+const RECEIPT_MODE: u32 = 0o644;
 
 impl Registrar {
     /// Signs `payload`, has it sealed, verifies the receipt against the trust file of the data directory, and prints the facts.
@@ -43,8 +50,18 @@ impl Registrar {
         let key = self.key(&data)?;
         let trust = read_trust(&data.trust())?;
         let statement = Statement::sign(payload, &key).context("The statement cannot be signed")?;
+        if let Some(path) = self.receipt.as_ref().filter(|path| path.exists()) {
+            bail!("{} is there already, and nothing was sealed.", path.display());
+        }
         let outcome = submit(self.server.clone(), &statement)?;
-        report(&statement, &outcome, &trust)
+        let receipt = report(&statement, &outcome, &trust)?;
+        if let Some(path) = &self.receipt {
+            // The statement is sealed whatever happens here.
+            durable::create(path, receipt.as_bytes(), RECEIPT_MODE)
+                .context("The statement is sealed, but its receipt could not be kept")?;
+            println!("receipt file     {}", path.display());
+        }
+        Ok(())
     }
 
     /// The trust file of the data directory.
@@ -102,7 +119,8 @@ fn submit(server: ServerUrl, statement: &Statement) -> anyhow::Result<Outcome> {
     bail!("The statement is not published yet; run the command again later.")
 }
 
-fn report(statement: &Statement, outcome: &Outcome, trust: &TrustFile) -> anyhow::Result<()> {
+/// Verifies and tells; gives the receipt.
+fn report<'o>(statement: &Statement, outcome: &'o Outcome, trust: &TrustFile) -> anyhow::Result<&'o Receipt> {
     let (index, sealed_at, receipt) = match outcome {
         Outcome::Sealed { index, sealed_at, receipt } => (index, sealed_at, receipt),
         Outcome::Refused { code, detail } => bail!("The service refused the statement ({code}): {detail}"),
@@ -121,7 +139,7 @@ fn report(statement: &Statement, outcome: &Outcome, trust: &TrustFile) -> anyhow
     println!("checkpoint size  {}", verified.checkpoint().head().size);
     println!("checkpoint root  {}", verified.checkpoint().head().root.to_base64());
     println!("receipt          verified");
-    Ok(())
+    Ok(receipt)
 }
 
 /// The time at which a statement begins to hold when the command line names none.

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use evidence::TrustFile;
 use evidence::statement::Role;
+use evidence::{DeviceKey, EntryKind, TrustFile, examine_receipt};
 use jianzhen_audit::registry::{Event, Fact, Gap, Listener, RegistryAudit};
 use jianzhen_audit::{Code, Finding, HttpLog, LogReader, Start, WalkError, walk, walk::published};
 
@@ -74,6 +74,38 @@ fn a_registrar_elsewhere_seals_snapshots_of_what_the_log_itself_says() {
     assert_eq!(kinds(|event| matches!(event, Event::Enrol { .. })), 4);
     assert_eq!(kinds(|event| matches!(event, Event::Revoke { .. })), 2);
     assert_eq!(kinds(|event| matches!(event, Event::Registry { revoked: 2, .. })), 1);
+}
+
+#[test]
+fn the_receipt_of_a_registrars_statement_is_kept_and_no_file_is_overwritten() {
+    let place = Place::new();
+    let data = place.init("data");
+    let service = Service::start(&data);
+    let trust = TrustFile::parse(&fs::read(Path::new(&data).join("trust.json")).unwrap()).unwrap();
+    let (url, receipt) = (service.url.clone(), place.join("device.tlog-proof"));
+    let key = hex::encode(DeviceKey::from_seed([77; 32]).public().as_bytes());
+    let to = |path: &str| ["--data", &data, "--server", &url, "--receipt", path].map(str::to_owned);
+    let run = |words: &[&str], path: &str| -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).chain(to(path)).collect()
+    };
+    let enrol = run(&["enrol", "--key", &key, "--id", "kept"], &receipt);
+    let enrol: Vec<&str> = enrol.iter().map(String::as_str).collect();
+    let said = succeed(&enrol);
+    let bytes = fs::read(&receipt).unwrap();
+    let proven = examine_receipt(&bytes, &trust).unwrap();
+    assert_eq!(proven.entry().kind, EntryKind::Registry);
+    assert!(said.contains(&proven.entry().statement.to_string()), "{said}");
+
+    // A second one to the same file seals nothing.
+    let before = audit(&service.log(), &format!("{data}/trust.json")).facts.len();
+    assert!(fail(&enrol).contains("nothing was sealed"));
+    assert_eq!(fs::read(&receipt).unwrap(), bytes);
+    assert_eq!(audit(&service.log(), &format!("{data}/trust.json")).facts.len(), before);
+
+    let path = place.join("snapshot.tlog-proof");
+    let snapshot = run(&["snapshot"], &path);
+    succeed(&snapshot.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(examine_receipt(&fs::read(&path).unwrap(), &trust).is_ok());
 }
 
 #[test]
