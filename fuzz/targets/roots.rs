@@ -73,7 +73,7 @@ impl Script<'_> {
 
     fn note(&mut self, head: TreeHead, witnesses: std::ops::Range<usize>) -> SignedNote {
         let mut note = Checkpoint::new(ORIGIN, head)
-            .and_then(|body| Ok(body.sign(&WORLD.log)))
+            .map(|body| body.sign(&WORLD.log))
             .expect("a body")
             .expect("a note");
         for witness in &WORLD.witnesses[witnesses] {

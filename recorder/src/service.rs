@@ -1,5 +1,5 @@
 //! What the recorder asks of the verification service (`docs/spec/http.md`). Answers are parsed here and trusted nowhere:
-//! receipts and enrolments go to [`crate::receipts`] and [`crate::registry`].
+//! receipts and enrolments go to [`crate::chain`] and [`crate::registry`].
 
 use std::time::{Duration, Instant};
 
