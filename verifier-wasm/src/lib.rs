@@ -9,7 +9,7 @@
 //! | [`sweep`], [`hashing`] | many digests in one pass, reading ahead, constant memory |
 //! | [`http`], [`lookup`], [`trust`], [`roots`] | all requests |
 //! | [`session`] | one verification |
-//! | [`look`], [`check`], [`guard`] | the chain itself: its root, one entry, who guards it |
+//! | [`mod@look`], [`mod@check`], [`guard`] | the chain itself: its root, one entry, who guards it |
 //! | [`outbox`] | events to the page |
 
 pub mod blob;
