@@ -5,7 +5,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | here | entries, archived checkpoints, tree head, published checkpoint, lookup index |
-//! | [`stored`] | the object store: what must be there, and what else is there |
+//! | `stored` | the object store: what must be there, and what else is there |
 
 mod stored;
 

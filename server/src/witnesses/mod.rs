@@ -7,7 +7,7 @@
 //! | [`configured`] | which witnesses the trust file names, and where they are |
 //! | [`our_log`] | what this log says of itself: roots and consistency proofs, from its tiles |
 //! | [`examine`] | what a witness saw last, compared with this log |
-//! | [`courier`] | one task for each witness: takes the newest offer there, brings the cosignature back |
+//! | `courier` | one task for each witness: takes the newest offer there, brings the cosignature back |
 //! | [`board`] | how each of them does, for people and metrics |
 //!
 //! No witness is believed without its signature, and none is waited for: whoever is slow, away or lying only fails to cosign.
