@@ -21,7 +21,7 @@ pub(super) struct AddLog {
     /// The origin line of the log's checkpoints, where it is not the name of its keys
     #[arg(long, value_name = "ORIGIN")]
     origin: Option<String>,
-    /// Keep a copy of the log that is served at this address, such as https://notary.example/log
+    /// Keep a copy of the log that is served at this address, such as `https://notary.example/log`
     #[arg(long, value_name = "URL")]
     mirror: Option<ServerUrl>,
 }
