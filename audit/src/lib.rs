@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`reader`] | where the chain is read from: HTTP, or anything else that has its files |
 //! | [`trusted`] | what a trust file makes of one checkpoint |
-//! | [`walk`] | every entry in order, and every archived checkpoint at its place, up to a verified root |
+//! | [`mod@walk`] | every entry in order, and every archived checkpoint at its place, up to a verified root |
 //! | [`registry`], [`history`] | the two audits: the device registry; times, archive and pins |
 //! | [`witnesses`] | what the witnesses show of the same chain |
 //! | [`finding`] | what can be wrong |
