@@ -7,14 +7,15 @@ mod support;
 use std::path::PathBuf;
 
 use evidence::{Digest, Payload, Verdict};
-use support::notary::{Mood, Notary, ORIGIN};
+use support::notary::{LOG_KEY, Mood, Notary, ORIGIN, signing_key};
 use support::recorder::{ALARM, Recorder, WAITING, said, sample};
 use tlog::{Checkpoint, SignedNote};
 
 const LIVE: &str = "h264-aac-live.mp4";
 
 fn pin(recorder: &Recorder) -> PathBuf {
-    recorder.path("device/pins").join(Digest::of(ORIGIN.as_bytes()).to_string())
+    let slot = evidence::pin_slot(signing_key(ORIGIN, LOG_KEY).verifier_key());
+    recorder.path("device/pins").join(Digest::of(slot.as_bytes()).to_string())
 }
 
 fn pinned_size(recorder: &Recorder) -> u64 {

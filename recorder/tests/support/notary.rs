@@ -17,6 +17,8 @@ use tlog::{
 };
 
 pub const ORIGIN: &str = "notary.test/log";
+/// Seed of the log's key, unless a test asks for another one.
+pub const LOG_KEY: u8 = 1;
 /// A fixed sealing time: nothing here depends on the wall clock.
 const SEALED_AT: u64 = 1_800_000_000;
 
@@ -86,13 +88,13 @@ struct Keys {
     registrar_vkey: tlog::VerifierKey,
 }
 
-fn signing_key(name: &str, seed: u8) -> SigningKey {
+pub fn signing_key(name: &str, seed: u8) -> SigningKey {
     SigningKey::from_seed(KeyName::new(name).unwrap(), KeyAlgorithm::Ed25519, &[seed; 32]).unwrap()
 }
 
 impl Notary {
     pub fn start() -> Self {
-        Self::with_log_key(1)
+        Self::with_log_key(LOG_KEY)
     }
 
     /// A log of the same name with the key of this seed.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use evidence::EvidenceFile;
+use evidence::{EvidenceFile, TrustFile};
 use jianzhen_tests::{http, page};
 use thirtyfour::prelude::*;
 
@@ -142,6 +142,7 @@ fn flipped(hash: &str) -> String {
 fn entries(world: &World) -> Result<()> {
     let evidence = EvidenceFile::parse(&std::fs::read(&world.sealed.evidence)?)?;
     let digest = evidence.first().digest().to_string();
+    let trust = TrustFile::parse(&http::get(&format!("{}/trust.json", world.stack.url))?)?;
     let cases = [
         ("0", "proven"),
         (digest.as_str(), "proven"),
@@ -157,6 +158,14 @@ fn entries(world: &World) -> Result<()> {
             browser.find(By::Css("[data-action=check-entry]")).await?.click().await?;
             let found = result(browser, typed).await?;
             ensure!(found == expected, "{typed}: {found}");
+            let buttons = browser.find_all(By::Css("[data-save-receipt]")).await?.len();
+            ensure!(buttons == usize::from(expected == "proven"), "{typed}: {buttons}");
+            if expected == "proven" {
+                let receipt = saved_receipt(browser).await?;
+                let proven = evidence::examine_receipt(receipt.as_bytes(), &trust)?;
+                let is_meant = typed == "0" && proven.index().get() == 0;
+                ensure!(is_meant || proven.entry().statement.to_string() == typed, "{typed}: {receipt}");
+            }
         }
         // What is neither is said at the field, and nothing is asked.
         let field = browser.find(By::Css("#entry")).await?;
@@ -166,6 +175,26 @@ fn entries(world: &World) -> Result<()> {
         ensure!(field.attr("aria-invalid").await?.as_deref() == Some("true"));
         Ok(())
     })
+}
+
+/// Presses the button that saves the receipt, and reads what the browser is given to save.
+async fn saved_receipt(browser: &WebDriver) -> Result<String> {
+    let hook = "window.savedReceipt = null; \
+        URL.createObjectURL = (blob) => { blob.text().then((text) => { window.savedReceipt = text; }); return '#saved'; };";
+    browser.execute(hook, Vec::new()).await?;
+    let button = browser.find(By::Css("[data-save-receipt]")).await?;
+    // The link that is clicked then would save the page itself: that is of no interest.
+    let press = "HTMLAnchorElement.prototype.click = () => {}; arguments[0].click();";
+    browser.execute(press, vec![button.to_json()?]).await?;
+    let begun = Instant::now();
+    loop {
+        let saved = browser.execute("return window.savedReceipt;", Vec::new()).await?;
+        if let Some(text) = saved.json().as_str() {
+            return Ok(text.to_owned());
+        }
+        ensure!(begun.elapsed() < LIMIT, "no receipt is saved");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 fn screens(world: &World) -> Result<()> {

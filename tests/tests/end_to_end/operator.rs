@@ -292,10 +292,7 @@ fn withheld_revocation(world: &World) -> Result<()> {
 fn audit(stack: &Stack, command: &str, server: &str) -> Result<(i32, String)> {
     let pins = stack.path("auditor");
     let mut audit = std::process::Command::new(program("jianzhen-audit")?);
-    audit.args([command, "--server", server, "--trust", utf8(&stack.trust())]);
-    if command == "log" {
-        audit.args(["--pins", utf8(&pins)]);
-    }
+    audit.args([command, "--server", server, "--trust", utf8(&stack.trust()), "--pins", utf8(&pins)]);
     let output = audit.output()?;
     let said = [output.stdout, output.stderr].concat();
     Ok((

@@ -124,7 +124,9 @@ impl ChainDesk {
     }
 
     fn submit_look(self, over: impl Fn() + 'static) {
+        let asked_for = self.desk.chosen_trust.get_untracked();
         let listener = move |event: JobEvent| {
+            let is_current = self.desk.chosen_trust.with_untracked(|now| *now == asked_for);
             match event {
                 JobEvent::Looked(look) => {
                     if let Ok(verified) = &look.verified {
@@ -132,6 +134,10 @@ impl ChainDesk {
                     }
                     self.has_crashed.set(false);
                     self.now.set(now_wall());
+                    // What another trust file has made of it does not stand beside the name of this one.
+                    if !is_current {
+                        return over();
+                    }
                     self.seen.set(Some(Seen { look: Arc::from(look), at: now_wall() }));
                 }
                 JobEvent::Failed(_) => self.has_crashed.set(true),
