@@ -72,10 +72,8 @@ impl Script<'_> {
     }
 
     fn note(&mut self, head: TreeHead, witnesses: std::ops::Range<usize>) -> SignedNote {
-        let mut note = Checkpoint::new(ORIGIN, head)
-            .map(|body| body.sign(&WORLD.log))
-            .expect("a body")
-            .expect("a note");
+        let mut note =
+            Checkpoint::new(ORIGIN, head).map(|body| body.sign(&WORLD.log)).expect("a body").expect("a note");
         for witness in &WORLD.witnesses[witnesses] {
             let time = u64::from(self.byte()) + 1;
             let line = cosignature::sign(witness, time, note.text()).expect("a cosignature");
