@@ -10,7 +10,7 @@ pub enum Part {
     Running,
     /// Too few witnesses have said yet that they know no newer tree.
     StartCheck,
-    /// The clock stands before what was sealed.
+    /// The clock stands before what was sealed, or far ahead of the witnesses.
     SealingClock,
     /// What was sealed was sealed after the time at which witnesses cosign it.
     Clock,
@@ -47,10 +47,20 @@ impl Health {
         }
     }
 
+    /// Says what is still to come before a part is ready, in the ordinary course of things.
+    pub fn awaits(&self, part: Part, sentence: impl Into<String>) {
+        let sentence = sentence.into();
+        let mut troubles = self.lock();
+        if troubles.get(&part) != Some(&sentence) {
+            tracing::info!(?part, "not ready yet: {sentence}");
+            troubles.insert(part, sentence);
+        }
+    }
+
     /// Says that a part is well.
     pub fn well(&self, part: Part) {
         if self.lock().remove(&part).is_some() {
-            tracing::info!(?part, "well again");
+            tracing::info!(?part, "well");
         }
     }
 

@@ -28,6 +28,7 @@ pub mod keys;
 pub mod lookup;
 pub mod metrics;
 pub mod objects;
+pub mod open_files;
 pub mod page;
 pub mod policies;
 pub mod pool;

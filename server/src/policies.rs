@@ -65,6 +65,12 @@ impl Policies {
         self.in_force(now).all(|logs| logs.policy.is_quorum_none())
     }
 
+    /// Whether it is known from witnesses what time it is, if it is about `now`: unless the policies in force ask for none. Where no
+    /// policy is in force, the clock may be wrong.
+    pub fn tell_time(&self, now: UnixSeconds) -> bool {
+        self.in_force(now).next().is_none() || !self.is_quorum_none(now)
+    }
+
     /// Whether a checkpoint may be published at `now`: it satisfies a policy in force, at a time that lies in its window. Of several,
     /// the earliest time counts, because that is what it proves.
     pub fn satisfied(&self, note: &SignedNote, now: UnixSeconds) -> Option<Satisfied> {

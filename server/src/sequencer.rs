@@ -2,22 +2,23 @@
 //! committed.
 //!
 //! It seals nothing that would have to be taken back: not before enough witnesses have said that they know no other history of this
-//! log, not while the clock stands before what is sealed already, and not much further than what could be published.
+//! log, not while the clock stands before what is sealed already or far ahead of the witnesses', and not much further than what could
+//! be published.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use evidence::{Entry, UnixSeconds};
+use evidence::{Digest, Entry, UnixSeconds};
 use tlog::{LeafIndex, TileBuilder, TreeSize};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Vouched};
 use crate::health::{Health, Part};
 use crate::intake::Admitted;
 use crate::metrics::Metrics;
+use crate::policies::Policies;
 use crate::pool::{Phase, Pool, Taken};
-use crate::publish::PublishError;
+use crate::publish::{MAX_AHEAD, PublishError};
 use crate::random::{RandomError, shuffle};
 use crate::store::{Batch, BatchItem, CommitError, CommitPoint, Store, StoreError};
 
@@ -45,6 +46,12 @@ pub struct Sequencer {
     pub health: Health,
     /// Whether enough witnesses agree with the database.
     pub gate: watch::Receiver<bool>,
+    /// Which witnesses are asked.
+    pub policies: Arc<Policies>,
+    /// What time it is by the witnesses; `None` until a quorum has cosigned since the start.
+    pub vouched: watch::Receiver<Option<Vouched>>,
+    /// Has the publisher ask them again.
+    pub doubts: Arc<Notify>,
     /// Tells the publisher the size of the committed tree.
     pub committed: watch::Sender<TreeSize>,
     /// The size of the published tree.
@@ -74,6 +81,23 @@ pub enum Stop {
     Random(#[from] RandomError),
 }
 
+/// Why nothing is sealed at present.
+#[derive(Debug, thiserror::Error)]
+enum WrongClock {
+    #[error(
+        "The clock says {now}, but an entry was sealed at {sealed_at} already. Nothing is sealed until the clock is right."
+    )]
+    Behind { now: UnixSeconds, sealed_at: UnixSeconds },
+    #[error(
+        "The clock says {now}, which is far ahead of the witnesses: the newest quorum stated {stated}. Nothing is sealed until they agree."
+    )]
+    Ahead { now: UnixSeconds, stated: UnixSeconds },
+    #[error(
+        "No quorum of witnesses has cosigned since the start, so it is not known whether the clock is right."
+    )]
+    Unknown,
+}
+
 impl Sequencer {
     /// Seals what arrives until the pool is closed and empty.
     pub async fn run(mut self) -> Result<(), Stop> {
@@ -94,16 +118,36 @@ impl Sequencer {
         let _ = self.gate.wait_for(|open| *open).await;
         let (committed, unpublished) = (self.edge.size().get(), self.unpublished);
         let _ = self.published.wait_for(|size| committed.saturating_sub(size.get()) < unpublished).await;
-        while self.clock.now_seconds().get().saturating_add(MAX_BEHIND) < self.sealed_at.get() {
-            let sentence = format!(
-                "The clock says {}, but an entry was sealed at {} already. Nothing is sealed until the clock is right.",
-                self.clock.now_seconds(),
-                self.sealed_at
-            );
-            self.health.trouble(Part::SealingClock, sentence);
-            tokio::time::sleep(CLOCK_RETRY).await;
+        while let Some(wrong) = self.wrong_clock() {
+            match wrong {
+                WrongClock::Unknown => self.health.awaits(Part::SealingClock, wrong.to_string()),
+                WrongClock::Behind { .. } | WrongClock::Ahead { .. } => {
+                    self.health.trouble(Part::SealingClock, wrong.to_string());
+                }
+            }
+            self.doubts.notify_one();
+            let _ = tokio::time::timeout(CLOCK_RETRY, self.vouched.changed()).await;
         }
         self.health.well(Part::SealingClock);
+    }
+
+    /// Whether the clock must not be sealed by. An entry from the future could not be published before that time has come, and
+    /// nothing after it could be sealed.
+    fn wrong_clock(&mut self) -> Option<WrongClock> {
+        let now = self.clock.now_seconds();
+        if now.get().saturating_add(MAX_BEHIND) < self.sealed_at.get() {
+            return Some(WrongClock::Behind { now, sealed_at: self.sealed_at });
+        }
+        if !self.policies.tell_time(now) {
+            return None;
+        }
+        match *self.vouched.borrow_and_update() {
+            None => Some(WrongClock::Unknown),
+            Some(vouched) if vouched.now().get().saturating_add(MAX_AHEAD) < now.get() => {
+                Some(WrongClock::Ahead { now, stated: vouched.stated() })
+            }
+            Some(_) => None,
+        }
     }
 
     async fn seal(&mut self, taken: Taken) -> Result<(), Stop> {
@@ -128,15 +172,9 @@ impl Sequencer {
     }
 
     async fn new_ones(&self, statements: Vec<Arc<Admitted>>) -> Result<Vec<Arc<Admitted>>, StoreError> {
-        let mut seen = HashSet::new();
-        let mut new = Vec::with_capacity(statements.len());
-        for statement in statements {
-            let digest = statement.digest();
-            if seen.insert(digest) && self.store.find(&digest).await?.is_none() {
-                new.push(statement);
-            }
-        }
-        Ok(new)
+        let digests: Vec<Digest> = statements.iter().map(|statement| statement.digest()).collect();
+        let mut seen = self.store.sealed_among(&digests).await?;
+        Ok(statements.into_iter().filter(|statement| seen.insert(statement.digest())).collect())
     }
 
     /// Step 2: positions, sealing time and new root, in memory.

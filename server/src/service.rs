@@ -8,7 +8,7 @@ use evidence::{
     UnixMillis,
 };
 use tlog::{LeafIndex, TreeSize};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -143,6 +143,8 @@ impl Service {
         let agreed = witnesses.first_round(FIRST_ROUND).await?;
 
         let (offers, offered) = watch::channel(None);
+        let (vouched, vouched_reader) = watch::channel(None);
+        let doubts = Arc::new(Notify::new());
         let slot = Slot::new(objects.clone(), published);
         let (shown, sizes) = (slot.watch(), slot.sizes());
         metrics.published_size.set(sizes.borrow().get());
@@ -155,6 +157,7 @@ impl Service {
             policies: policies.clone(),
             clock: clock.clone(),
             slot,
+            vouched,
             offers,
             health: health.clone(),
             metrics: metrics.clone(),
@@ -165,7 +168,7 @@ impl Service {
         let checked = publisher.is_checked(&keys_that_agreed);
         let (gate, gate_reader) = watch::channel(checked);
         if shown.borrow().is_none() {
-            health.trouble(Part::Published, "Nothing has been published yet.");
+            health.awaits(Part::Published, "Nothing has been published yet.");
         }
         if checked {
             publisher.resume().await?;
@@ -176,7 +179,13 @@ impl Service {
         let (heard, hearing) = mpsc::channel(HEARD);
         let couriers = witnesses.couriers(&agreed, &offered, &gate_reader, &heard);
         let (committing, committed_reader) = watch::channel(committed.head.size);
-        let feeds = Feeds { committed: committed_reader, heard: hearing, gate, agreed: keys_that_agreed };
+        let feeds = Feeds {
+            committed: committed_reader,
+            heard: hearing,
+            gate,
+            agreed: keys_that_agreed,
+            doubts: doubts.clone(),
+        };
 
         let pool = Arc::new(Pool::new(&limits, metrics.clone()));
         let sequencer = Sequencer {
@@ -188,6 +197,9 @@ impl Service {
             metrics: metrics.clone(),
             health: health.clone(),
             gate: gate_reader.clone(),
+            policies: policies.clone(),
+            vouched: vouched_reader,
+            doubts,
             committed: committing,
             published: sizes.clone(),
             unpublished: u64::try_from(limits.unpublished.get()).unwrap_or(u64::MAX),

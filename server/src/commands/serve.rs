@@ -20,6 +20,7 @@ use crate::data_dir::DataDir;
 use crate::http::{SecurityHeaders, router};
 use crate::keys::KeyRing;
 use crate::objects::Objects;
+use crate::open_files;
 use crate::page::Page;
 use crate::policies::Policies;
 use crate::sequencer::Stop;
@@ -166,7 +167,7 @@ async fn start(
 fn bounds(limits: &Limits) -> Bounds {
     // A submission is silent while its batch is sealed.
     let silent_for = limits.answer_timeout() + SLACK;
-    let connections = Connections { at_most: limits.connections, silent_for };
+    let connections = Connections { at_most: open_files::connections(limits.connections), silent_for };
     Bounds { connections, first_request: limits.body_timeout(), streams: STREAMS }
 }
 

@@ -62,8 +62,7 @@ pub(super) async fn archived_after(
 }
 
 pub(super) async fn index(State(app): State<App>, Path(digest): Path<String>) -> Result<Response, Problem> {
-    let digest: Digest =
-        digest.parse().map_err(|error| Problem::with_detail(Code::NotFound, format!("{error}.")))?;
+    let digest: Digest = digest.parse().map_err(|error| Problem::with_detail(Code::NotFound, error))?;
     let index = app.service.index_of(&digest).await.map_err(|error| Problem::internal(&error))?;
     let index = index.ok_or(Problem::new(Code::NotFound))?;
     Ok(([(CONTENT_TYPE, TEXT), (CACHE_CONTROL, IMMUTABLE)], format!("{index}\n")).into_response())

@@ -29,7 +29,7 @@ use self::offering::Offering;
 pub use self::run::{Feeds, Pace, run};
 pub use self::slot::{PublishedCheckpoint, Slot};
 pub use self::tree::TreeWriter;
-use crate::clock::Clock;
+use crate::clock::{Clock, Vouched};
 use crate::health::{Health, Part};
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
@@ -41,7 +41,7 @@ use crate::witnesses::{Offer, WitnessContradiction};
 
 /// How far the time of a quorum may lie before the sealing time of the newest entry: a checkpoint that is older than what it covers
 /// would be a lie, and readers may refuse it. The witnesses' clocks and ours are not the same clock.
-const MAX_AHEAD: u64 = 60;
+pub(crate) const MAX_AHEAD: u64 = 60;
 
 /// Where the first published checkpoint of each size is kept for ever.
 ///
@@ -159,6 +159,8 @@ pub struct Publisher {
     pub clock: Arc<dyn Clock>,
     /// What is published.
     pub slot: Slot,
+    /// What time it is by the newest quorum since the start.
+    pub vouched: watch::Sender<Option<Vouched>>,
     /// What witnesses are to cosign.
     pub offers: watch::Sender<Option<Arc<Offer>>>,
     /// What is wrong.
@@ -235,6 +237,16 @@ impl Publisher {
         let now = self.clock.now_seconds();
         let note = current.note()?;
         let Some(satisfied) = self.policies.satisfied(&note, now) else { return Ok(()) };
+        if let Some(stated) = satisfied.quorum_time {
+            // Only a later time is news: an old cosignature says nothing about the present.
+            self.vouched.send_if_modified(|vouched| {
+                let later = vouched.is_none_or(|vouched| vouched.stated() < stated);
+                if later {
+                    *vouched = Some(Vouched::now_at(stated));
+                }
+                later
+            });
+        }
         let time = satisfied.quorum_time.unwrap_or(now);
         if time.get().saturating_add(MAX_AHEAD) < current.sealed_at.get() {
             current.stale = true;

@@ -1,10 +1,11 @@
 //! When what is published: the loop around the [`Publisher`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use evidence::UnixSeconds;
 use tlog::{TreeSize, VerifierKey};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
 use super::{Contradiction, PublishError, Publisher};
@@ -27,7 +28,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// How fast.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// The least time between two new checkpoints.
+    /// The least time from when a new checkpoint was first offered to the next.
     pub interval: Duration,
     /// How old the newest quorum may grow while nothing is sealed.
     pub freshness: Duration,
@@ -45,6 +46,8 @@ pub struct Feeds {
     pub gate: watch::Sender<bool>,
     /// Who has said so.
     pub agreed: Vec<VerifierKey>,
+    /// Told when the sequencer needs to know from the witnesses what time it is.
+    pub doubts: Arc<Notify>,
 }
 
 struct Loop {
@@ -59,14 +62,25 @@ struct Loop {
     fresh: Instant,
     /// When something was shown that is not stored.
     dirty: Option<Instant>,
+    /// Whether the witnesses are to be asked again, because it is in doubt what time it is.
+    doubted: bool,
     ending: bool,
 }
 
 /// Publishes until `feeds.committed` ends and everything committed is published, or until nothing may be signed any more.
 pub async fn run(publisher: Publisher, feeds: Feeds, pace: Pace) -> Result<(), PublishError> {
     let now = Instant::now();
-    let mut this =
-        Loop { publisher, feeds, pace, next: now, retry: None, fresh: now, dirty: None, ending: false };
+    let mut this = Loop {
+        publisher,
+        feeds,
+        pace,
+        next: now,
+        retry: None,
+        fresh: now,
+        dirty: None,
+        doubted: false,
+        ending: false,
+    };
     loop {
         let wake = this.wake();
         let heard = tokio::select! {
@@ -74,6 +88,10 @@ pub async fn run(publisher: Publisher, feeds: Feeds, pace: Pace) -> Result<(), P
             heard = this.feeds.heard.recv() => heard,
             changed = this.feeds.committed.changed(), if !this.ending => {
                 this.ending = changed.is_err();
+                None
+            }
+            () = this.feeds.doubts.notified() => {
+                this.doubted = true;
                 None
             }
             () = tokio::time::sleep_until(wake) => None,
@@ -124,6 +142,9 @@ impl Loop {
         }
         let retrying = self.retry.is_some();
         let again = self.offer_again_at().is_some_and(|at| at <= now);
+        if again {
+            self.doubted = false;
+        }
         if self.publisher.is_underway() {
             if again {
                 self.publisher.offer().await?;
@@ -168,7 +189,8 @@ impl Loop {
     fn progressed(&mut self, before: (Option<TreeSize>, Option<UnixSeconds>)) {
         let (now, after) = (Instant::now(), self.published());
         if after.0 > before.0 {
-            self.next = now + self.pace.interval;
+            let begun = self.publisher.current.as_ref().map_or(now, |current| current.begun);
+            self.next = begun + self.pace.interval;
         }
         if after > before {
             self.fresh = now;
@@ -203,8 +225,10 @@ impl Loop {
     /// When the current tree is to be offered again: for a newer time, for a time that can be, or because policies or keys may have
     /// changed since.
     fn offer_again_at(&self) -> Option<Instant> {
-        let current = self.publisher.current.as_ref()?;
+        // After a gate that opened late: what was published before is to be cosigned again, too.
+        let Some(current) = self.publisher.current.as_ref() else { return Some(self.fresh) };
         match (current.stale, current.published) {
+            _ if self.doubted && self.asks_somebody() => Some(current.offered + self.pace.interval),
             (true, _) => Some(current.offered + STALE_RETRY),
             (false, true) if !self.asks_somebody() => None,
             (false, _) => Some(current.offered + self.pace.freshness),

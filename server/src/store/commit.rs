@@ -4,9 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use evidence::{Digest, Disclosure, Entry, Statement, UnixSeconds};
+use evidence::{Digest, Disclosure, Entry, UnixSeconds};
 use tlog::{LeafIndex, TreeHead};
 
+use super::projection::Projected;
+use super::rows::insert_rows;
 use super::{Store, StoreError, projection, to_column};
 use crate::intake::Admitted;
 
@@ -75,9 +77,7 @@ impl CommitPoint for Store {
             // IMMEDIATE takes the write lock first, so that the comparison and the writing see one state.
             let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
             move_head(&mut transaction, batch).await?;
-            for item in &batch.items {
-                insert(&mut transaction, item).await?;
-            }
+            insert(&mut transaction, &batch.items).await?;
             transaction.commit().await?;
             Ok(())
         })
@@ -103,47 +103,68 @@ async fn move_head(connection: &mut sqlx::SqliteConnection, batch: &Batch) -> Re
     Ok(())
 }
 
-async fn insert(connection: &mut sqlx::SqliteConnection, item: &BatchItem) -> Result<(), CommitError> {
-    let statement = item.admitted.statement();
-    let digest = statement.digest();
-    sqlx::query("INSERT INTO entries (idx, digest, kind, sealed_at, statement) VALUES (?, ?, ?, ?, ?)")
-        .bind(to_column(item.index.get())?)
-        .bind(digest.as_bytes().as_slice())
-        .bind(i64::from(item.entry.kind as u8))
-        .bind(to_column(item.entry.sealed_at.get())?)
-        .bind(statement.bytes())
-        .execute(&mut *connection)
-        .await?;
-    let (blocks, disclosures) = (item.admitted.blocks(), item.admitted.disclosures());
-    insert_facts(connection, item.index, statement, blocks, disclosures).await?;
-    Ok(())
+async fn insert(connection: &mut sqlx::SqliteConnection, items: &[BatchItem]) -> Result<(), StoreError> {
+    let mut entries = Vec::with_capacity(items.len());
+    for item in items {
+        entries.push((to_column(item.index.get())?, to_column(item.entry.sealed_at.get())?, item));
+    }
+    let into = "INSERT INTO entries (idx, digest, kind, sealed_at, statement) ";
+    insert_rows(connection, into, &entries, |row, (index, sealed_at, item)| {
+        let statement = item.admitted.statement();
+        row.push_bind(*index)
+            .push_bind(statement.digest().as_bytes().to_vec())
+            .push_bind(i64::from(item.entry.kind as u8))
+            .push_bind(*sealed_at)
+            .push_bind(statement.bytes().to_vec());
+    })
+    .await?;
+    let facts: Vec<Facts<'_>> = items
+        .iter()
+        .map(|item| Facts {
+            place: Projected {
+                index: item.index,
+                statement: item.admitted.statement(),
+                blocks: item.admitted.blocks(),
+            },
+            disclosures: item.admitted.disclosures(),
+        })
+        .collect();
+    insert_facts(connection, &facts).await
 }
 
 /// What hangs on a statement: block digests, disclosures, and its part of the lookup index.
+pub(super) struct Facts<'a> {
+    /// The statement, its position, and the block digests that came with it.
+    pub(super) place: Projected<'a>,
+    /// The disclosures that came with it.
+    pub(super) disclosures: &'a [Disclosure],
+}
+
+/// Stores facts; in the order of the log.
 pub(super) async fn insert_facts(
     connection: &mut sqlx::SqliteConnection,
-    index: LeafIndex,
-    statement: &Statement,
-    blocks: &[Digest],
-    disclosures: &[Disclosure],
+    facts: &[Facts<'_>],
 ) -> Result<(), StoreError> {
-    let digest = statement.digest();
-    if !blocks.is_empty() {
-        sqlx::query("INSERT INTO blocks (digest, digests) VALUES (?, ?)")
-            .bind(digest.as_bytes().as_slice())
-            .bind(join(blocks))
-            .execute(&mut *connection)
-            .await?;
+    let mut disclosures = Vec::new();
+    for Facts { place, disclosures: disclosed } in facts {
+        let digest = place.statement.digest();
+        if !place.blocks.is_empty() {
+            sqlx::query("INSERT INTO blocks (digest, digests) VALUES (?, ?)")
+                .bind(digest.as_bytes().as_slice())
+                .bind(join(place.blocks))
+                .execute(&mut *connection)
+                .await?;
+        }
+        disclosures
+            .extend((0_i64..).zip(*disclosed).map(|(number, disclosure)| (digest, number, disclosure)));
     }
-    for (number, disclosure) in (0_i64..).zip(disclosures) {
-        sqlx::query("INSERT INTO disclosures (digest, number, disclosure) VALUES (?, ?, ?)")
-            .bind(digest.as_bytes().as_slice())
-            .bind(number)
-            .bind(disclosure.to_bytes())
-            .execute(&mut *connection)
-            .await?;
-    }
-    projection::project(connection, index, statement, blocks).await
+    let into = "INSERT INTO disclosures (digest, number, disclosure) ";
+    insert_rows(connection, into, &disclosures, |row, (digest, number, disclosure)| {
+        row.push_bind(digest.as_bytes().to_vec()).push_bind(*number).push_bind(disclosure.to_bytes());
+    })
+    .await?;
+    let places: Vec<Projected<'_>> = facts.iter().map(|facts| facts.place).collect();
+    projection::project(connection, &places).await
 }
 
 fn join(digests: &[Digest]) -> Vec<u8> {

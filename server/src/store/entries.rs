@@ -1,10 +1,13 @@
 //! Reading what is sealed: entries, the tree head, archived checkpoints.
 
+use std::collections::HashSet;
+
 use evidence::{Digest, UnixSeconds};
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row as _, Sqlite};
 use tlog::{Hash, LeafIndex, TreeHead, TreeSize};
 
+use super::rows::pieces;
 use super::{Store, StoreError, fixed, from_column, to_column};
 
 /// The tree head in the database.
@@ -96,6 +99,22 @@ impl Store {
             sealed_at: UnixSeconds::new(from_column(row.try_get("sealed_at")?, "A sealing time")?),
             missing: row.try_get::<i64, _>("bytes")? == 0,
         }))
+    }
+
+    /// Which of the statements with these digests are sealed.
+    pub async fn sealed_among(&self, digests: &[Digest]) -> Result<HashSet<Digest>, StoreError> {
+        let mut sealed = HashSet::new();
+        for piece in pieces(digests) {
+            let mut query = QueryBuilder::<Sqlite>::new("SELECT digest FROM entries WHERE digest IN (");
+            query.push_values(piece, |mut row, digest| {
+                row.push_bind(digest.as_bytes().to_vec());
+            });
+            query.push(")");
+            for row in query.build().fetch_all(&self.readers).await? {
+                sealed.insert(Digest::from_bytes(fixed(row.try_get("digest")?, "A statement digest")?));
+            }
+        }
+        Ok(sealed)
     }
 
     /// The entry at `index`.

@@ -1,6 +1,7 @@
 //! Statements that are missing because the log was restored from a mirror, and come back.
 
-use super::commit::insert_facts;
+use super::commit::{Facts, insert_facts};
+use super::projection::Projected;
 use super::{Store, StoreError, to_column};
 use crate::intake::Returned;
 
@@ -25,8 +26,8 @@ impl Store {
         if filled.rows_affected() != 1 {
             return Ok(false);
         }
-        insert_facts(&mut transaction, place.index, statement, &submission.blocks, &submission.disclosures)
-            .await?;
+        let place = Projected { index: place.index, statement, blocks: &submission.blocks };
+        insert_facts(&mut transaction, &[Facts { place, disclosures: &submission.disclosures }]).await?;
         transaction.commit().await?;
         Ok(true)
     }

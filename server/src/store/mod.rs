@@ -6,6 +6,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`commit`] | the commit point: a batch and the new tree head, in one transaction, conditional on the old head |
+//! | `rows` | writing many rows with few statements |
 //! | [`restoring`] | a log that is read back from a mirror |
 //! | [`projection`] | what the lookup index says of one entry |
 //! | [`entries`] | reading entries, checkpoints and the tree head |
@@ -22,6 +23,7 @@ pub mod index;
 pub mod integrity;
 pub mod projection;
 pub mod restoring;
+mod rows;
 
 use std::path::Path;
 use std::time::Duration;

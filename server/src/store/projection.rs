@@ -1,13 +1,17 @@
 //! The lookup index: what one sealed statement adds to it. Written in the commit point's transaction, and again by
 //! `reindex` and `fsck`; all three call [`project`], in the order of the log, so they agree row for row.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use evidence::statement::{Enrol, Registry, Revoke};
-use evidence::{Digest, KeyDigest, Payload, RecordingId, Sequence, Statement, Token};
+use evidence::{Digest, KeyDigest, Payload, RecordingId, Statement, Token};
 use futures_util::TryStreamExt as _;
-use sqlx::{Row as _, SqliteConnection, TypeInfo as _, ValueRef as _};
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, TypeInfo as _, ValueRef as _};
 use tlog::LeafIndex;
 
-use super::{Store, StoreError, to_column};
+use super::rows::{insert_rows, pieces};
+use super::{Store, StoreError, fixed, to_column};
 
 /// The tables of the lookup index with all their columns in a total order, for emptying and comparing.
 pub const TABLES: [(&str, &str); 6] = [
@@ -35,58 +39,142 @@ const CLEAR: [&str; 6] = [
 /// Statements that are read at a time while the index is built again.
 const CHUNK: u32 = 512;
 
-/// Adds one sealed statement to the index. `blocks` are the block digests that came with a deposit.
-pub async fn project(
-    connection: &mut SqliteConnection,
-    index: LeafIndex,
-    statement: &Statement,
-    blocks: &[Digest],
-) -> Result<(), StoreError> {
-    match statement.payload() {
-        Payload::Enrol(enrol) => project_enrol(connection, index, statement, enrol).await,
-        Payload::Revoke(revoke) => project_revoke(connection, index, revoke).await,
-        Payload::Registry(registry) => project_snapshot(connection, index, registry).await,
-        payload => {
-            if let (Some(recording), Some(sequence)) = (payload.recording(), payload.sequence()) {
-                let row = recording_row(connection, statement.kid(), recording, index).await?;
-                insert_part(connection, row, sequence, index).await?;
-                insert_tokens(connection, row, payload, blocks).await?;
-            }
-            Ok(())
-        }
-    }
+/// A sealed statement.
+#[derive(Debug, Clone, Copy)]
+pub struct Projected<'a> {
+    /// Its position.
+    pub index: LeafIndex,
+    /// The statement.
+    pub statement: &'a Statement,
+    /// The block digests that came with a deposit.
+    pub blocks: &'a [Digest],
 }
 
-/// The number of a recording: the position of its first statement, so that it does not depend on the order in which statements are
-/// projected, and the earliest recording has the smallest.
-async fn recording_row(
+/// Adds sealed statements to the index, in the order of the log.
+pub async fn project(
     connection: &mut SqliteConnection,
-    kid: KeyDigest,
-    recording: RecordingId,
-    index: LeafIndex,
-) -> Result<i64, StoreError> {
-    let index = to_column(index.get())?;
-    let known = sqlx::query("SELECT id FROM recordings WHERE kid = ? AND recording = ?")
-        .bind(kid.as_bytes().as_slice())
-        .bind(recording.as_bytes().as_slice())
-        .fetch_optional(&mut *connection)
-        .await?;
-    match known.map(|row| row.try_get("id")).transpose()? {
-        Some(id) if id <= index => Ok(id),
-        Some(id) => {
-            renumber(connection, id, index).await?;
-            Ok(index)
-        }
-        None => {
-            sqlx::query("INSERT INTO recordings (id, kid, recording) VALUES (?, ?, ?)")
-                .bind(index)
-                .bind(kid.as_bytes().as_slice())
-                .bind(recording.as_bytes().as_slice())
-                .execute(connection)
-                .await?;
-            Ok(index)
+    statements: &[Projected<'_>],
+) -> Result<(), StoreError> {
+    let mut parts = Vec::new();
+    for place in statements {
+        let Projected { index, statement, .. } = place;
+        match statement.payload() {
+            Payload::Enrol(enrol) => project_enrol(connection, *index, statement, enrol).await?,
+            Payload::Revoke(revoke) => project_revoke(connection, *index, revoke).await?,
+            Payload::Registry(registry) => project_snapshot(connection, *index, registry).await?,
+            payload => {
+                if let (Some(recording), Some(sequence)) = (payload.recording(), payload.sequence()) {
+                    let (index, sequence) = (to_column(index.get())?, to_column(sequence.get())?);
+                    parts.push((place, (statement.kid(), recording), sequence, index));
+                }
+            }
         }
     }
+    let places: Vec<(Recording, i64)> =
+        parts.iter().map(|(_, recording, _, index)| (*recording, *index)).collect();
+    let rows = recording_rows(connection, &places).await?;
+
+    let into = "INSERT INTO parts (recording, sequence, idx) ";
+    insert_rows(connection, into, &parts, |row, (_, recording, sequence, index)| {
+        row.push_bind(rows.get(recording).copied()).push_bind(*sequence).push_bind(*index);
+    })
+    .await?;
+
+    let mut tokens = Vec::new();
+    for (place, recording, ..) in &parts {
+        let row = rows.get(recording).copied();
+        tokens.extend(tokens_of(place).map(|(token, head)| (token, row, head)));
+    }
+    // A digest that occurs twice in a recording is one token.
+    let into = "INSERT OR IGNORE INTO tokens (token, recording, head) ";
+    insert_rows(connection, into, &tokens, |row, (token, recording, head)| {
+        row.push_bind(token.as_bytes().to_vec()).push_bind(*recording).push_bind(i64::from(*head));
+    })
+    .await
+}
+
+/// By what a recording is found in a file, and whether it is the token of its head.
+fn tokens_of<'a>(place: &Projected<'a>) -> impl Iterator<Item = (Token, bool)> + use<'a> {
+    let payload = place.statement.payload();
+    let segment = match payload {
+        Payload::Segment(segment) => Some(&segment.digest),
+        _ => None,
+    };
+    let blocks = match payload {
+        Payload::Deposit(_) => place.blocks,
+        _ => &[],
+    };
+    let head = payload.head().map(|head| (Token::head(&head), true));
+    segment.into_iter().chain(blocks).map(|digest| (Token::segment(digest), false)).chain(head)
+}
+
+/// Whose recording, and which.
+type Recording = (KeyDigest, RecordingId);
+
+/// The number of each recording: the position of its first statement, so that it does not depend on the order in which statements are
+/// projected, and the earliest recording has the smallest. `places` are in the order of the log.
+async fn recording_rows(
+    connection: &mut SqliteConnection,
+    places: &[(Recording, i64)],
+) -> Result<HashMap<Recording, i64>, StoreError> {
+    let mut first: HashMap<Recording, i64> = HashMap::new();
+    let mut distinct = Vec::new();
+    for (recording, index) in places {
+        if let Entry::Vacant(vacant) = first.entry(*recording) {
+            vacant.insert(*index);
+            distinct.push((*recording, *index));
+        }
+    }
+    let known = known_rows(connection, &distinct).await?;
+    let mut new = Vec::new();
+    let mut rows = HashMap::with_capacity(distinct.len());
+    for (recording, index) in distinct {
+        let row = match known.get(&recording).copied() {
+            Some(row) if row <= index => row,
+            Some(row) => {
+                renumber(connection, row, index).await?;
+                index
+            }
+            None => {
+                new.push((recording, index));
+                index
+            }
+        };
+        rows.insert(recording, row);
+    }
+    insert_rows(
+        connection,
+        "INSERT INTO recordings (id, kid, recording) ",
+        &new,
+        |row, ((kid, id), index)| {
+            row.push_bind(*index).push_bind(kid.as_bytes().to_vec()).push_bind(id.as_bytes().to_vec());
+        },
+    )
+    .await?;
+    Ok(rows)
+}
+
+/// Those of the recordings that have a number.
+async fn known_rows(
+    connection: &mut SqliteConnection,
+    recordings: &[(Recording, i64)],
+) -> Result<HashMap<Recording, i64>, StoreError> {
+    let mut known = HashMap::new();
+    for piece in pieces(recordings) {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "SELECT id, kid, recording FROM recordings WHERE (kid, recording) IN (",
+        );
+        query.push_values(piece, |mut row, ((kid, id), _)| {
+            row.push_bind(kid.as_bytes().to_vec()).push_bind(id.as_bytes().to_vec());
+        });
+        query.push(")");
+        for row in query.build().fetch_all(&mut *connection).await? {
+            let kid = KeyDigest::from_bytes(fixed(row.try_get("kid")?, "A key digest")?);
+            let recording = RecordingId::from_bytes(fixed(row.try_get("recording")?, "A recording's id")?);
+            known.insert((kid, recording), row.try_get("id")?);
+        }
+    }
+    Ok(known)
 }
 
 /// An earlier statement of a recording came back to a log that was restored from a mirror.
@@ -98,57 +186,6 @@ async fn renumber(connection: &mut SqliteConnection, from: i64, to: i64) -> Resu
     ] {
         sqlx::query(update).bind(to).bind(from).execute(&mut *connection).await?;
     }
-    Ok(())
-}
-
-async fn insert_part(
-    connection: &mut SqliteConnection,
-    recording: i64,
-    sequence: Sequence,
-    index: LeafIndex,
-) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO parts (recording, sequence, idx) VALUES (?, ?, ?)")
-        .bind(recording)
-        .bind(to_column(sequence.get())?)
-        .bind(to_column(index.get())?)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn insert_tokens(
-    connection: &mut SqliteConnection,
-    recording: i64,
-    payload: &Payload,
-    blocks: &[Digest],
-) -> Result<(), StoreError> {
-    if let Payload::Segment(segment) = payload {
-        insert_token(connection, Token::segment(&segment.digest), recording, false).await?;
-    }
-    if let Payload::Deposit(_) = payload {
-        for digest in blocks {
-            insert_token(connection, Token::segment(digest), recording, false).await?;
-        }
-    }
-    if let Some(head) = payload.head() {
-        insert_token(connection, Token::head(&head), recording, true).await?;
-    }
-    Ok(())
-}
-
-async fn insert_token(
-    connection: &mut SqliteConnection,
-    token: Token,
-    recording: i64,
-    head: bool,
-) -> Result<(), StoreError> {
-    // A digest that occurs twice in a recording is one token.
-    sqlx::query("INSERT OR IGNORE INTO tokens (token, recording, head) VALUES (?, ?, ?)")
-        .bind(token.as_bytes().as_slice())
-        .bind(recording)
-        .bind(i64::from(head))
-        .execute(connection)
-        .await?;
     Ok(())
 }
 
@@ -218,6 +255,7 @@ impl Store {
             let rows = source.entries(next, CHUNK).await?;
             let Some(last) = rows.last() else { break };
             next = LeafIndex::new(last.index.get() + 1);
+            let mut statements = Vec::with_capacity(rows.len());
             for row in &rows {
                 // What is missing in a log that was restored from a mirror is in no index.
                 let Some(bytes) = &row.statement else { continue };
@@ -228,8 +266,13 @@ impl Store {
                     Payload::Deposit(_) => source.blocks(&row.digest).await?,
                     _ => Vec::new(),
                 };
-                project(&mut transaction, row.index, &statement, &blocks).await?;
+                statements.push((row.index, statement, blocks));
             }
+            let places: Vec<Projected<'_>> = statements
+                .iter()
+                .map(|(index, statement, blocks)| Projected { index: *index, statement, blocks })
+                .collect();
+            project(&mut transaction, &places).await?;
         }
         transaction.commit().await?;
         Ok(())

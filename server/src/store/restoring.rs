@@ -4,6 +4,7 @@ use evidence::{Entry, Statement, UnixSeconds};
 use sqlx::{Sqlite, Transaction};
 use tlog::{LeafIndex, TreeHead};
 
+use super::projection::Projected;
 use super::{CommitError, Store, StoreError, projection, to_column};
 
 /// The entries from one archived checkpoint to the next.
@@ -34,7 +35,9 @@ impl RestoreStep {
             .execute(&mut *self.0)
             .await?;
         match statement {
-            Some(statement) => projection::project(&mut self.0, index, statement, &[]).await,
+            Some(statement) => {
+                projection::project(&mut self.0, &[Projected { index, statement, blocks: &[] }]).await
+            }
             None => Ok(()),
         }
     }

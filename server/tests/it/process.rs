@@ -1,7 +1,7 @@
 //! The real program: its command line, its lock, TLS, signals, and kill -9 at any moment.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 use std::time::Duration;
 
 use evidence::statement::{SelfCheck, Start};
@@ -60,7 +60,7 @@ impl Installation {
                 utf8(&ready),
             ])
             .args(more)
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(self.said()).unwrap())
             .spawn()
             .unwrap();
         while !ready.exists() {
@@ -69,6 +69,11 @@ impl Installation {
         }
         let url = std::fs::read_to_string(ready).unwrap().trim_end().to_owned();
         Process { child, url }
+    }
+
+    /// What the server that was started last has logged.
+    fn said(&self) -> PathBuf {
+        self.directory.path().join("said")
     }
 
     fn command(&self, name: &str, url: &str, more: &[&str]) -> Output {
@@ -148,10 +153,7 @@ async fn set_up_enrol_revoke_and_stop() {
     for arguments in [vec!["serve", "--listen", "127.0.0.1:0"], vec!["fsck"], vec!["reindex"]] {
         let output = run(&[arguments, vec!["--data", utf8(&installation.data)]].concat());
         assert!(!output.status.success());
-        assert!(
-            String::from_utf8_lossy(&output.stderr).contains("Another jianzhen-server process"),
-            "{output:?}"
-        );
+        assert!(String::from_utf8_lossy(&output.stderr).contains("Another process is using"), "{output:?}");
     }
 
     let client = client();
@@ -186,6 +188,21 @@ async fn set_up_enrol_revoke_and_stop() {
 fn terminate(process: &Process) {
     let killed = Command::new("kill").args(["-TERM", &process.child.id().to_string()]).status().unwrap();
     assert!(killed.success());
+}
+
+#[tokio::test]
+async fn a_new_log_that_starts_and_stops_says_nothing_is_wrong() {
+    let installation = Installation::new();
+    let mut process = installation.serve(&[]);
+    let ready = format!("{}/readyz", process.url);
+    while !client().get(&ready).send().await.unwrap().status().is_success() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    terminate(&process);
+    assert!(process.child.wait().unwrap().success());
+    let said = std::fs::read_to_string(installation.said()).unwrap();
+    assert!(said.contains("not ready yet") && said.contains("stopped"), "{said}");
+    assert!(!said.contains("ERROR") && !said.contains("WARN"), "{said}");
 }
 
 #[test]

@@ -229,6 +229,54 @@ async fn a_quorum_that_is_lost_while_idle_makes_the_service_unready() {
     running.crash().await;
 }
 
+/// An entry from the future would keep the log from sealing until that time has come, so nothing is sealed by a clock that is far ahead
+/// of the witnesses: neither when it jumps, nor when the service starts with it.
+#[tokio::test]
+async fn a_clock_far_ahead_of_the_witnesses_seals_nothing() {
+    let world = World::witnessed().await;
+    let mut running = world.start().await;
+    let device = world.with_device(&running).await;
+    let start = Submission::of(device.start(1));
+    for ahead in [90, 100_000] {
+        world.clock.set(NOW_MS + ahead * 1000);
+        let behind = Mood::WrongClock(-i64::try_from(ahead).unwrap());
+        world.witnesses.iter().for_each(|witness| witness.set(behind));
+        for _ in 0..2 {
+            let (status, _) = running.submit(std::slice::from_ref(&start)).await;
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+            let (_, _, body) = running.get("/readyz").await;
+            let body = String::from_utf8_lossy(&body);
+            // The second after a start: witnesses whose time is too far off are not believed.
+            assert!(body.contains("far ahead") || body.contains("whether the clock is right"), "{body}");
+            assert_eq!(world.store().await.head().await.unwrap().head.size, TreeSize::new(1));
+            running.crash().await;
+            running = world.start().await;
+        }
+        // It is put right, and what waits is sealed with the right time.
+        world.witnesses.iter().for_each(|witness| witness.set(Mood::Honest));
+        world.clock.set(NOW_MS);
+        running.until_ready().await;
+    }
+    let Outcome::Sealed { sealed_at, .. } = running.seal_at_last(&start).await else { panic!("no receipt") };
+    assert_eq!(sealed_at, UnixSeconds::new(NOW));
+    running.stop().await;
+    world.assert_sound().await;
+}
+
+/// A clock that was right all along, but the machine slept: the witnesses are asked at once, and agree.
+#[tokio::test]
+async fn a_clock_that_jumps_with_the_witnesses_seals_on() {
+    let world = World::witnessed().await;
+    let running = world.start().await;
+    let device = world.with_device(&running).await;
+    world.clock.set(NOW_MS + 3_600_000);
+    let start = Submission::of(device.start(1));
+    let outcome = running.seal_one(start.clone()).await;
+    world.assert_receipt(&start.statement, &outcome);
+    running.stop().await;
+    world.assert_sound().await;
+}
+
 /// Two policies, one after the other: other witnesses, another key of the log. Receipts of either time verify, each under its own.
 #[tokio::test]
 async fn witnesses_and_key_change_with_the_windows_of_the_trust_file() {
