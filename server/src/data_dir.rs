@@ -12,36 +12,15 @@
 //! DIR/restoring          a restore has begun and not ended: nothing else may use the directory
 //! ```
 
-use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serving::{DirectoryLock, LockError};
 use tlog::KeyId;
 
 /// The data directory of one service.
 #[derive(Debug, Clone)]
 pub struct DataDir(PathBuf);
-
-/// Held by the one process that may write; released when dropped.
-#[derive(Debug)]
-#[must_use = "the lock is released when this is dropped"]
-pub struct DataLock(#[expect(dead_code, reason = "the open file is the lock")] File);
-
-/// Why the lock could not be taken.
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// Another process holds it.
-    #[error("Another jianzhen-server process is using {0}; only one may write a log.")]
-    Held(PathBuf),
-    /// The lock file cannot be opened or locked.
-    #[error("The lock {path} cannot be taken: {source}.")]
-    Io {
-        /// The lock file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
 
 impl DataDir {
     /// The data directory at `path`; nothing is read or made yet.
@@ -119,33 +98,11 @@ impl DataDir {
 
     /// The lock.
     pub fn lock_file(&self) -> PathBuf {
-        self.0.join("lock")
+        DirectoryLock::file(&self.0)
     }
 
     /// Keeps every other process from writing here.
-    pub fn lock(&self) -> Result<DataLock, LockError> {
-        let path = self.lock_file();
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(|source| LockError::Io { path: path.clone(), source })?;
-        match file.try_lock() {
-            Ok(()) => Ok(DataLock(file)),
-            Err(TryLockError::WouldBlock) => Err(LockError::Held(self.0.clone())),
-            Err(TryLockError::Error(source)) => Err(LockError::Io { path, source }),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_second_lock_is_refused_until_the_first_is_dropped() {
-        let dir = tempfile::tempdir().unwrap();
-        let data = DataDir::new(dir.path());
-        let first = data.lock().unwrap();
-        assert!(matches!(data.lock(), Err(LockError::Held(_))));
-        drop(first);
-        assert!(data.lock().is_ok());
+    pub fn lock(&self) -> Result<DirectoryLock, LockError> {
+        DirectoryLock::take(&self.0)
     }
 }

@@ -2,49 +2,33 @@
 //!
 //! A log has one key, `log.key`, and after a rotation others beside it, `log-<key id>.key`: the [`KeyRing`].
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use evidence::{DeviceKey, TrustFile, TrustedLogs};
+use serving::key_file;
+pub use serving::key_file::{KeyFileError, load, save};
 use tlog::{KeyAlgorithm, KeyId, KeyName, SigningKey, VerifierKey};
 use zeroize::Zeroizing;
 
 use crate::data_dir::DataDir;
 
-/// Why a key cannot be made or used. Never repeats the key.
+/// Why a directory has no usable keys of a log.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyFileError {
-    /// The file cannot be read or written.
-    #[error("The key file {path} cannot be used: {source}.")]
-    Io {
-        /// The file.
+pub enum KeyRingError {
+    /// One of the files cannot be used.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
+    /// The directory cannot be listed.
+    #[error("The directory {path} cannot be read: {source}.")]
+    Directory {
+        /// The directory.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// Others could read the key.
-    #[error("The key file {path} can be read by others (mode {mode:03o}); make it 0600.")]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// The text is not a signing key.
-    #[error("The key file {path} does not hold a signing key. {source}")]
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: tlog::KeyError,
-    },
-    /// The name cannot be a key's.
-    #[error("The name cannot be used for a key. {0}")]
-    Name(#[source] tlog::KeyError),
     /// The directory holds no key of the log.
     #[error("The directory {0} holds no key of the log: there is neither log.key nor log-<key id>.key.")]
     NoLogKey(PathBuf),
@@ -66,9 +50,6 @@ pub enum KeyFileError {
         /// The id of the key in it.
         found: KeyId,
     },
-    /// The operating system gave no randomness.
-    #[error("The operating system gave no randomness: {0}.")]
-    Random(getrandom::Error),
 }
 
 /// The keys with which a log may sign; all have its origin as their name.
@@ -80,27 +61,28 @@ pub struct KeyRing {
 
 impl KeyRing {
     /// Reads `log.key` and every `log-<key id>.key` of a data directory.
-    pub fn load(data: &DataDir) -> Result<Self, KeyFileError> {
+    pub fn load(data: &DataDir) -> Result<Self, KeyRingError> {
         let mut ring: Option<Self> = None;
+        let listed = data.log_keys();
         for path in
-            data.log_keys().map_err(|source| KeyFileError::Io { path: data.path().to_owned(), source })?
+            listed.map_err(|source| KeyRingError::Directory { path: data.path().to_owned(), source })?
         {
             let key = load(&path)?;
             let vkey = key.verifier_key();
             if path != data.log_key() && path != data.rotated_log_key(vkey.id()) {
-                return Err(KeyFileError::Misnamed { path, found: vkey.id() });
+                return Err(KeyRingError::Misnamed { path, found: vkey.id() });
             }
             match &mut ring {
                 None => ring = Some(Self::of(key)),
                 Some(ring) if ring.origin != *vkey.name() => {
                     let (found, expected) = (vkey.name().clone(), ring.origin.clone());
-                    return Err(KeyFileError::OtherLog { path, found, expected });
+                    return Err(KeyRingError::OtherLog { path, found, expected });
                 }
                 Some(ring) if ring.keys.iter().any(|other| other.verifier_key() == vkey) => {}
                 Some(ring) => ring.keys.push(key),
             }
         }
-        ring.ok_or_else(|| KeyFileError::NoLogKey(data.path().to_owned()))
+        ring.ok_or_else(|| KeyRingError::NoLogKey(data.path().to_owned()))
     }
 
     /// A ring of one key.
@@ -149,25 +131,7 @@ pub fn trusted_log_keys(trust: &TrustFile, origin: &str) -> Vec<VerifierKey> {
 
 /// Draws a new Ed25519 key named `name`, of the type with which logs and registrars sign.
 pub fn generate(name: &str) -> Result<SigningKey, KeyFileError> {
-    let name = KeyName::new(name).map_err(KeyFileError::Name)?;
-    let mut seed = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut seed[..]).map_err(KeyFileError::Random)?;
-    SigningKey::from_seed(name, KeyAlgorithm::Ed25519, &seed).map_err(KeyFileError::Name)
-}
-
-/// Writes `key` to a new file of mode 0600 and makes it durable. An existing file is never overwritten.
-pub fn save(path: &Path, key: &SigningKey) -> Result<(), KeyFileError> {
-    let failed = |source| KeyFileError::Io { path: path.to_owned(), source };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    let text = key.to_private_string();
-    file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(failed)?;
-    file.sync_all().map_err(failed)
-}
-
-/// Reads a key from a file that nobody else can read.
-pub fn load(path: &Path) -> Result<SigningKey, KeyFileError> {
-    let text = read_private(path)?;
-    text.trim_end().parse().map_err(|source| KeyFileError::Key { path: path.to_owned(), source })
+    key_file::generate(name, KeyAlgorithm::Ed25519)
 }
 
 /// Reads a registrar's key in the form in which it signs statements.
@@ -189,44 +153,17 @@ pub fn statement_key(key: &SigningKey) -> DeviceKey {
     DeviceKey::from_seed(*seed)
 }
 
-fn read_private(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
-    let failed = |source| KeyFileError::Io { path: path.to_owned(), source };
-    let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(KeyFileError::Open { path: path.to_owned(), mode });
-    }
-    fs::read_to_string(path).map(Zeroizing::new).map_err(failed)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
-
-    #[test]
-    fn a_key_survives_the_file_and_is_never_overwritten() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log.key");
-        let key = generate("example.test/log").unwrap();
-        save(&path, &key).unwrap();
-        assert_eq!(load(&path).unwrap().verifier_key(), key.verifier_key());
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(matches!(save(&path, &key), Err(KeyFileError::Io { .. })));
-    }
-
-    #[test]
-    fn a_key_that_others_can_read_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log.key");
-        save(&path, &generate("a").unwrap()).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(load(&path), Err(KeyFileError::Open { mode: 0o640, .. })));
-    }
 
     #[test]
     fn a_ring_holds_the_keys_of_one_log_each_under_its_own_name() {
         let dir = tempfile::tempdir().unwrap();
         let data = DataDir::new(dir.path());
-        assert!(matches!(KeyRing::load(&data), Err(KeyFileError::NoLogKey(_))));
+        assert!(matches!(KeyRing::load(&data), Err(KeyRingError::NoLogKey(_))));
         let (first, second) = (generate("example.test/log").unwrap(), generate("example.test/log").unwrap());
         save(&data.log_key(), &first).unwrap();
         save(&data.rotated_log_key(second.verifier_key().id()), &second).unwrap();
@@ -248,11 +185,11 @@ mod tests {
         // A copy under another key's name, and a key of another log.
         let wrong = data.rotated_log_key(KeyId::new(7));
         save(&wrong, &first).unwrap();
-        assert!(matches!(KeyRing::load(&data), Err(KeyFileError::Misnamed { path, .. }) if path == wrong));
+        assert!(matches!(KeyRing::load(&data), Err(KeyRingError::Misnamed { path, .. }) if path == wrong));
         fs::remove_file(&wrong).unwrap();
         let foreign = generate("example.test/other").unwrap();
         save(&data.rotated_log_key(foreign.verifier_key().id()), &foreign).unwrap();
-        assert!(matches!(KeyRing::load(&data), Err(KeyFileError::OtherLog { .. })));
+        assert!(matches!(KeyRing::load(&data), Err(KeyRingError::OtherLog { .. })));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Signing keys: text files of mode 0600 in the encoding of Go's `note` package.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -82,18 +82,10 @@ pub fn load(path: &Path) -> Result<SigningKey, KeyFileError> {
     text.trim_end().parse().map_err(|source| KeyFileError::Key { path: path.to_owned(), source })
 }
 
-/// Makes names in `directory` durable: a key that is lost with the power cannot be made again.
-///
-/// # Errors
-/// [`KeyFileError::Io`].
-pub fn sync_directory(directory: &Path) -> Result<(), KeyFileError> {
-    fs::File::open(directory)
-        .and_then(|opened| opened.sync_all())
-        .map_err(|source| KeyFileError::Io { path: directory.to_owned(), source })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -26,12 +26,17 @@ pub enum LockError {
 }
 
 impl DirectoryLock {
+    /// The file by which a directory is locked.
+    pub fn file(directory: &Path) -> PathBuf {
+        directory.join("lock")
+    }
+
     /// Keeps every other process that asks from using `directory`.
     ///
     /// # Errors
     /// Every [`LockError`].
     pub fn take(directory: &Path) -> Result<Self, LockError> {
-        let path = directory.join("lock");
+        let path = Self::file(directory);
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(|source| LockError::Io { path: path.clone(), source })?;
         match file.try_lock() {

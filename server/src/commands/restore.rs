@@ -9,13 +9,14 @@ use clap::Args;
 use client::ServerUrl;
 use client::durable::{self, PRIVATE};
 use jianzhen_audit::HttpLog;
+use serving::DirectoryLock;
 use tlog::TreeSize;
 use tokio::runtime::Runtime;
 
 use super::backup::{LABEL, Label, copy_file, make_empty};
 use super::{fsck, policy};
 use crate::config::Config;
-use crate::data_dir::{DataDir, DataLock};
+use crate::data_dir::DataDir;
 use crate::objects::Objects;
 use crate::rebuild::rebuild;
 use crate::restore::{restore, target};
@@ -112,7 +113,7 @@ fn from_backup(runtime: &Runtime, data: &DataDir, backup: &Path) -> anyhow::Resu
 }
 
 /// Takes an empty directory, or one in which a restore from a backup was broken off: that begins anew.
-fn take(data: &DataDir) -> anyhow::Result<DataLock> {
+fn take(data: &DataDir) -> anyhow::Result<DirectoryLock> {
     let mark = data.unfinished_restore();
     let unmarked = durable::with_suffix(&mark, ".partial");
     if fs::read(&mark).is_ok_and(|source| source == FROM_BACKUP) {

@@ -21,7 +21,10 @@ use crate::config::Limits;
 use crate::page::Page;
 use crate::service::Service;
 pub use serving::Places;
-use serving::{limits, metrics};
+use serving::{Sending, limits, metrics};
+
+/// Memory for long answers that are on their way: four pieces of evidence of the greatest length, or some hundred ordinary ones.
+const SENDING: usize = 4 * ::evidence::MAX_EVIDENCE_LEN;
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -49,19 +52,23 @@ pub fn router(service: Arc<Service>, page: Page, limits: &Limits, headers: Secur
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))
         .route("/metrics", get(operations::metrics));
-    let public = Router::new()
-        .route("/api/v1/statements", post(statements::submit))
+    // Anybody may ask for these, and ask for many without reading one.
+    let long = Router::new()
         .route("/api/v1/evidence/lookup", post(evidence::lookup))
         .route("/api/v1/enrolments/{kid}", get(evidence::enrolment))
-        .route("/api/v1/chain", get(operations::chain))
-        .route("/api/v1/openapi.json", get(operations::openapi))
-        .route("/trust.json", get(operations::trust))
         .route("/log/checkpoint", get(log::checkpoint))
         .route("/log/tile/{*address}", get(log::tile))
         .route("/log/statement/{index}", get(log::statement))
         .route("/log/checkpoints/{size}", get(log::archived))
         .route("/log/checkpoints/after/{size}", get(log::archived_after))
         .route("/log/index/{statement}", get(log::index))
+        .layer(middleware::from_fn_with_state(Sending::new(SENDING), limits::hold));
+    let public = Router::new()
+        .route("/api/v1/statements", post(statements::submit))
+        .route("/api/v1/chain", get(operations::chain))
+        .route("/api/v1/openapi.json", get(operations::openapi))
+        .route("/trust.json", get(operations::trust))
+        .merge(long)
         .fallback(page::file)
         .method_not_allowed_fallback(page::method_not_allowed)
         .layer(middleware::from_fn_with_state(Places::new(limits.requests.get()), limits::limit));

@@ -231,5 +231,5 @@ fn clumsy_command_lines_are_told_what_is_wrong() {
     // A running service holds the directory.
     let service = Service::start(&data);
     service.fill(0, 5);
-    assert!(refuse(&data, &service.log()).contains("Another jianzhen-server process"));
+    assert!(refuse(&data, &service.log()).contains("Another process is using"));
 }

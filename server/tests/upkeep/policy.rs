@@ -43,7 +43,7 @@ fn after_a_rotation_the_new_key_signs_and_old_receipts_stay() {
         thread::sleep(Duration::from_millis(50));
     }
     let service = Service::start(&data);
-    assert!(fail(&["policy", "--data", &data]).contains("Another jianzhen-server process"));
+    assert!(fail(&["policy", "--data", &data]).contains("Another process is using"));
     let after = service.fill(1000, 60);
     assert_kept(&service, &before);
     service.stop();

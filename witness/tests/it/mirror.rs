@@ -13,7 +13,7 @@ use jianzhen_witness::mirror::copy::{Archived, Copy};
 use jianzhen_witness::mirror::pull::{PullError, Pulled, Puller};
 use jianzhen_witness::mirror::source::Source;
 use jianzhen_witness::mirror::{MirrorError, Mirrors};
-use tlog::{BundleId, SignedNote, TileId, TreeSize, bundles_between, sign_note, tiles_between};
+use tlog::{BundleId, Checkpoint, SignedNote, TileId, TreeSize, bundles_between, sign_note, tiles_between};
 use tokio::sync::watch;
 
 use crate::process::Installation;
@@ -215,7 +215,7 @@ async fn a_log_that_lies_about_its_parts() {
         ("a bundle that never comes", bundle, Lie::Silent, "away"),
         ("a tile that never ends", edge, Lie::Endless, "too-long"),
         ("a server error", bundle, Lie::Status(500), "away"),
-        ("a redirect", bundle, Lie::Status(302), "away"),
+        ("a redirect", bundle, Lie::Redirect, "away"),
         ("a statement withheld", statement, Lie::Status(404), "statement"),
         ("another statement", statement, Lie::Bytes(honest("/statement/757")), "statement"),
         ("a bit of a statement", statement, flipped(statement), "statement"),
@@ -248,6 +248,14 @@ async fn a_log_that_lies_about_its_parts() {
             Lie::Bytes(log.note_by(1000, &log_key(crate::support::ORIGIN)).as_bytes().to_vec()),
             "checkpoint",
         ),
+        (
+            "a checkpoint of another log by the same key",
+            "/checkpoint",
+            Lie::Bytes(
+                Checkpoint::new("other", log.head(1000)).unwrap().sign(&log.key).unwrap().as_bytes().to_vec(),
+            ),
+            "checkpoint",
+        ),
         ("a tree that shrank", "/checkpoint", Lie::Bytes(log.note(299).as_bytes().to_vec()), "shrunk"),
     ];
     let leftovers = [bundle[1..].to_owned(), Copy::statement_path(tlog::LeafIndex::new(807))];
@@ -268,6 +276,17 @@ async fn a_log_that_lies_about_its_parts() {
         copying.world.witness.store().kept().await.unwrap().is_empty(),
         "none of this was a contradiction"
     );
+}
+
+#[tokio::test]
+async fn an_entry_that_is_none_is_not_taken_over() {
+    let mut log = TestLog::of(10, "a");
+    log.push(vec![9; 42]);
+    let mut copying = Copying::of(log).await;
+    copying.publish(10).await;
+    copying.assert_pulled(10).await;
+    copying.publish(11).await;
+    copying.assert_refused("entry", "of an unknown version").await;
 }
 
 #[tokio::test]
@@ -358,6 +377,23 @@ async fn a_fork_from_an_older_tree_is_kept_with_the_note_that_it_contradicts() {
     let mut findings = Findings::default();
     check_state(&copying.world.witness, &mut findings).await.unwrap();
     assert_eq!((findings.problems, findings.contradictions), (Vec::new(), 1));
+}
+
+/// Wrong tiles accuse nobody of a fork: only those count that lead to the root that the log has signed.
+#[tokio::test]
+async fn a_lie_below_what_was_cosigned_is_no_fork() {
+    let log = TestLog::of(1000, "a");
+    let mut copying = Copying::of(log.clone()).await;
+    copying.publish(300).await;
+    copying.assert_pulled(300).await;
+    copying.served.log.lock().unwrap().publish(1000);
+    let mut tile = log.answer("/tile/0/001").unwrap();
+    tile[20 * 32] ^= 1;
+    copying.served.lie("/tile/0/001", Lie::Bytes(tile));
+    copying.assert_refused("tile", "a full tile that the proof needs").await;
+    assert!(copying.world.witness.store().kept().await.unwrap().is_empty());
+    copying.served.be_honest();
+    copying.assert_pulled(300).await;
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Request, StatusCode, Uri};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use bytes::Bytes;
 use evidence::{Digest, Entry, EntryKind, UnixSeconds};
 use http_body_util::BodyExt as _;
@@ -109,7 +109,7 @@ impl TestLog {
         }
     }
 
-    fn push(&mut self, entry: Vec<u8>) {
+    pub(crate) fn push(&mut self, entry: Vec<u8>) {
         for tile in self.builder.append([leaf_hash(&entry)]) {
             self.tiles.insert((tile.id.level(), tile.id.index()), tile.data);
         }
@@ -344,6 +344,8 @@ pub(crate) fn hash() -> String {
 pub(crate) enum Lie {
     Bytes(Vec<u8>),
     Status(u16),
+    /// Sends whoever asks to another address, which has the honest answer.
+    Redirect,
     /// Promises the length of the honest answer and breaks off.
     Truncated,
     /// Never ends.
@@ -387,11 +389,12 @@ async fn answer(State(served): State<Served>, uri: Uri) -> Response {
     let path = uri.path().strip_prefix("/log").unwrap_or_default().to_owned();
     served.asked.lock().unwrap().push(path.clone());
     let lie = served.lies.lock().unwrap().get(&path).cloned();
-    let honest = served.log.lock().unwrap().answer(&path);
+    let honest = served.log.lock().unwrap().answer(path.strip_prefix("/elsewhere").unwrap_or(&path));
     match lie {
         None => honest.map_or(StatusCode::NOT_FOUND.into_response(), |bytes| bytes.into_response()),
         Some(Lie::Bytes(bytes)) => bytes.into_response(),
         Some(Lie::Status(status)) => StatusCode::from_u16(status).unwrap().into_response(),
+        Some(Lie::Redirect) => Redirect::temporary(&format!("/log/elsewhere{path}")).into_response(),
         Some(Lie::Truncated) => {
             let bytes = honest.unwrap_or(vec![0; 64]);
             let (length, half) = (bytes.len(), Bytes::from(bytes[..bytes.len() / 2].to_vec()));
