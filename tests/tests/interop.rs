@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use evidence::{Entry, Outcome, Submission};
 use jianzhen_tests::foreign::{AicsWitness, script};
@@ -11,6 +11,7 @@ use jianzhen_tests::http;
 use jianzhen_tests::load::device::{Device, seal};
 use jianzhen_tests::load::notary::{Answer, Notary};
 use jianzhen_tests::load::receipts::Checker;
+use jianzhen_tests::process::{program, run};
 use jianzhen_tests::server::Server;
 use jianzhen_tests::stack::{QUORUM, Stack, utf8};
 use jianzhen_tests::witness::Witness;
@@ -176,6 +177,65 @@ fn a_published_log_is_what_others_expect() {
         tlog_tiles_agrees(&log, &sealed);
     }
     sigsum_agrees(&stack, &sealed);
+}
+
+/// The operator's disk is lost, and with it every statement. What a witness has copied brings the chain back, and the recorders' own
+/// copies bring back the statements; nobody's receipt changes. From a copy that is behind what the witnesses have seen, nothing goes on.
+#[test]
+fn a_log_comes_back_from_the_copy_of_a_witness() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut stack = Stack::init(directory.path(), "interop-restored.example/log").unwrap();
+    impatient(&stack.server);
+    stack.start_all().unwrap();
+    let mut client = Client::of(&stack.server, 150);
+    let first = client.submissions(2);
+    let receipts: Vec<Vec<u8>> = client.seal(&first).into_iter().map(|sealed| sealed.receipt).collect();
+    wait_for_the_mirror(&stack);
+
+    // The copy's witness is away while the two others cosign something more.
+    stack.mirror().kill();
+    let later = client.submissions(1);
+    let later_receipts: Vec<Vec<u8>> = client.seal(&later).into_iter().map(|sealed| sealed.receipt).collect();
+    let lost = stack.server.data.clone();
+    stack.stop_server();
+    stack.mirror().start().unwrap();
+    stack.server.data = restored_from_the_mirror(&stack, &lost, "behind");
+    let refused = format!("{:?}", stack.start_server().unwrap_err());
+    assert!(refused.contains("was restored from an older copy"), "{refused}");
+
+    // The real one once more, until the copy has everything.
+    stack.server.data = lost.clone();
+    stack.start_server().unwrap();
+    wait_for_the_mirror(&stack);
+    stack.stop_server();
+    stack.server.data = restored_from_the_mirror(&stack, &lost, "restored");
+    std::fs::remove_dir_all(lost).unwrap();
+    stack.start_server().unwrap();
+    for (submissions, before) in [(&first, &receipts), (&later, &later_receipts)] {
+        let after: Vec<Vec<u8>> = client.seal(submissions).into_iter().map(|sealed| sealed.receipt).collect();
+        assert!(after == *before, "receipts changed");
+    }
+    let new = client.submissions(1);
+    assert_eq!(client.seal(&new).len(), 150);
+    wait_for_the_mirror(&stack);
+    stack.server.terminate().unwrap();
+    stack.server.fsck().unwrap();
+    stack.mirror().terminate().unwrap();
+    stack.mirror().fsck().unwrap();
+}
+
+/// A data directory with the settings and keys of `lost`, and the log as the witness that keeps a copy has it. The server does not run.
+fn restored_from_the_mirror(stack: &Stack, lost: &Path, name: &str) -> PathBuf {
+    let data = stack.path(name);
+    std::fs::create_dir(&data).unwrap();
+    for file in ["config.toml", "trust.json", "log.key", "registrar.key"] {
+        std::fs::copy(lost.join(file), data.join(file)).unwrap();
+    }
+    let arguments = ["restore", "--data", utf8(&data), "--from", &stack.mirror_url()];
+    let output = run(&program("jianzhen-server").unwrap(), &arguments).unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("Everything agrees."), "{said}");
+    data
 }
 
 fn wait_for_the_mirror(stack: &Stack) {
