@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serving::HalfTls;
 pub use serving::{LogFormat, TlsFiles};
 
 /// What `config.toml` says.
@@ -197,11 +198,8 @@ impl Config {
 
     /// Lets flags and environment win over the file.
     pub fn with(mut self, overrides: Overrides) -> Result<Self, ConfigError> {
-        self.tls = match (overrides.tls_cert, overrides.tls_key) {
-            (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
-            (None, None) => self.tls,
-            _ => return Err(ConfigError::HalfTls),
-        };
+        self.tls = TlsFiles::chosen(overrides.tls_cert, overrides.tls_key, self.tls)
+            .map_err(|HalfTls| ConfigError::HalfTls)?;
         self.listen = overrides.listen.unwrap_or(self.listen);
         self.url = overrides.url.map(|url| url.trim_end_matches('/').to_owned()).or(self.url);
         self.page = overrides.page.or(self.page);

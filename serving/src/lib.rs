@@ -25,7 +25,7 @@ pub mod ready_file;
 
 pub use key_file::KeyFileError;
 pub use limits::{Places, Sending};
-pub use listener::{Bounds, ListenError, Listener, Listening, Tls, TlsFiles};
+pub use listener::{Bounds, HalfTls, ListenError, Listener, Listening, Tls, TlsFiles};
 pub use lock::{DirectoryLock, LockError};
 pub use log_lines::LogFormat;
 pub use metrics::HttpMetrics;

@@ -87,7 +87,40 @@ pub enum ListenError {
     Interrupted(#[source] JoinError),
 }
 
+/// One of the two TLS files is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HalfTls;
+
+impl TlsFiles {
+    /// The files that flags name, else the configured ones.
+    ///
+    /// # Errors
+    /// [`HalfTls`] if flags name one of the two.
+    pub fn chosen(
+        cert: Option<PathBuf>,
+        key: Option<PathBuf>,
+        configured: Option<Self>,
+    ) -> Result<Option<Self>, HalfTls> {
+        match (cert, key) {
+            (Some(cert), Some(key)) => Ok(Some(Self { cert, key })),
+            (None, None) => Ok(configured),
+            _ => Err(HalfTls),
+        }
+    }
+}
+
 impl Tls {
+    /// Reads the files, where some are configured.
+    ///
+    /// # Errors
+    /// [`ListenError::Tls`].
+    pub async fn configured(files: Option<&TlsFiles>) -> Result<Option<Self>, ListenError> {
+        match files {
+            Some(files) => Self::load(files).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Reads the files.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serving::{LogFormat, TlsFiles};
+use serving::{HalfTls, LogFormat, TlsFiles};
 
 /// What `config.toml` says. An empty file is a good one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,11 +156,8 @@ impl Config {
     /// # Errors
     /// [`ConfigError::HalfTls`].
     pub fn with(mut self, overrides: Overrides) -> Result<Self, ConfigError> {
-        self.tls = match (overrides.tls_cert, overrides.tls_key) {
-            (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
-            (None, None) => self.tls,
-            _ => return Err(ConfigError::HalfTls),
-        };
+        self.tls = TlsFiles::chosen(overrides.tls_cert, overrides.tls_key, self.tls)
+            .map_err(|HalfTls| ConfigError::HalfTls)?;
         self.listen = overrides.listen.unwrap_or(self.listen);
         self.url = overrides.url.map(|url| url.trim_end_matches('/').to_owned()).or(self.url);
         self.log_format = overrides.log_format.unwrap_or(self.log_format);

@@ -64,10 +64,7 @@ impl Serve {
         let headers = SecurityHeaders::new(service.trust(), config.tls.is_some());
         let app = router(service.clone(), page, &config.limits, headers);
 
-        let tls = match &config.tls {
-            Some(files) => Some(Tls::load(files).await?),
-            None => None,
-        };
+        let tls = Tls::configured(config.tls.as_ref()).await?;
         let listener = Listener::bind(config.listen, tls)?;
         let url = config.url.clone().unwrap_or_else(|| listener.base_url());
         let http = service.metrics().http.clone();

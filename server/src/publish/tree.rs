@@ -118,7 +118,7 @@ impl TreeWriter {
         Ok(())
     }
 
-    /// Partial tiles and bundles of full ones are of no more use. What is left over for now costs space and nothing else; after a
+    /// Partial tiles and bundles of full ones are of no more use. What is left over after a failure costs space and nothing else; after a
     /// crash the same tiles are written again, and their partial ones go then.
     async fn collect(&self, full: &[String]) {
         for path in full {

@@ -53,10 +53,7 @@ impl Serve {
         let mirrors = Arc::new(Mirrors::open(data.mirror(), witness.clone(), config.mirror.clone()));
         mirrors.follow(&witness.logs()).await?;
 
-        let tls = match &config.tls {
-            Some(files) => Some(Tls::load(files).await?),
-            None => None,
-        };
+        let tls = Tls::configured(config.tls.as_ref()).await?;
         let app = router(witness.clone(), mirrors.clone(), &config.limits, tls.is_some());
         let listener = Listener::bind(config.listen, tls)?;
         let url = config.url.clone().unwrap_or_else(|| listener.base_url());
